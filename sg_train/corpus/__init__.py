@@ -1,0 +1,1 @@
+"""Text to ids: reading, tokenizing, counting, and the prepared corpus on disk."""

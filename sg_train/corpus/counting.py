@@ -1,0 +1,147 @@
+"""One pass over a text: words are numbered by first sight and counted."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sg_train.corpus.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class SplitText:
+    """A chunk of text split at ASCII white space.
+
+    Attributes:
+        tokens: the distinct tokens; the empty one may be among them.
+        places: (n,) int32, for each token of the text its place in `tokens`.
+        line_starts: (lines + 1,) int64, where in `places` each line starts, and n.
+        ends_line: whether the text ends with a line end.
+    """
+
+    tokens: list[str]
+    places: NDArray[np.int32]
+    line_starts: NDArray[np.int64]
+    ends_line: bool
+
+
+def split_text(text: bytes, fold: bytes) -> SplitText:
+    """Fold a chunk of text and split it; nearly all of it runs without the GIL."""
+    folded = np.frombuffer(text.translate(fold), dtype=np.uint8)
+    ends = np.flatnonzero(folded == ord("\n")) + 1
+    ends_line = len(ends) > 0 and ends[-1] == len(folded)
+    bounds = np.concatenate(([0], ends, [] if ends_line else [len(folded)]))
+    lines = pa.StringArray.from_buffers(
+        len(bounds) - 1, pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(folded)
+    )
+    split = pc.ascii_split_whitespace(lines)
+    encoded = split.values.dictionary_encode()
+    return SplitText(
+        tokens=encoded.dictionary.to_pylist(),
+        places=encoded.indices.to_numpy(),
+        line_starts=split.offsets.to_numpy().astype(np.int64),
+        ends_line=ends_line,
+    )
+
+
+def split_texts(
+    chunks: Iterable[bytes], fold: bytes, threads: int
+) -> Iterator[SplitText]:
+    """Apply `split_text` on several threads; the results keep the chunks' order.
+
+    At most `threads + 1` chunks are in memory at a time.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[SplitText]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(split_text, chunk, fold))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class WordCounter:
+    """Numbers words by first sight and counts them.
+
+    Attributes:
+        words: the distinct words; a word's provisional id is its place.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.words: list[str] = []
+        self._tokenizer = tokenizer
+        self._ids: dict[str, int] = {}
+        # Tokens that are not themselves words, such as `don’t` or `the.`
+        self._variants: dict[str, tuple[int, ...]] = {"": ()}
+        self._counts = np.zeros(1 << 16, dtype=np.int64)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(len(words),) int64, how often each word has occurred."""
+        return self._counts[: len(self.words)]
+
+    def encode(self, text: SplitText) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Count the words of a chunk.
+
+        Returns:
+            Their provisional ids, (n,) int32, and where in them each line starts,
+            (lines + 1,) int64.
+        """
+        ids, lengths = self._look_up(text.tokens)
+        self._count(
+            ids,
+            np.repeat(np.bincount(text.places, minlength=len(text.tokens)), lengths),
+        )
+        starts = np.cumsum(lengths) - lengths
+        per_token = lengths[text.places]
+        positions = np.concatenate(([0], np.cumsum(per_token)))
+        if lengths.max(initial=0) <= 1:
+            places = starts[text.places[per_token > 0]]
+        else:
+            inside = np.arange(positions[-1]) - np.repeat(positions[:-1], per_token)
+            places = np.repeat(starts[text.places], per_token) + inside
+        return ids[places], positions[text.line_starts]
+
+    def _look_up(
+        self, tokens: list[str]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of all tokens' words, and how many words each token has."""
+        known = np.fromiter(
+            map(self._ids.get, tokens, repeat(-1)), np.int32, len(tokens)
+        )
+        lengths = np.ones(len(tokens), dtype=np.int64)
+        unknown = np.flatnonzero(known < 0)
+        if not len(unknown):
+            return known, lengths
+        words = [self._variant(tokens[place]) for place in unknown.tolist()]
+        lengths[unknown] = [len(ids) for ids in words]
+        ids = np.repeat(known, lengths)
+        ids[ids < 0] = [id for several in words for id in several]
+        return ids, lengths
+
+    def _variant(self, token: str) -> tuple[int, ...]:
+        ids = self._variants.get(token)
+        if ids is None:
+            words = self._tokenizer.words(token)
+            ids = tuple(map(self._number, words))
+            if words != [token]:
+                self._variants[token] = ids
+        return ids
+
+    def _number(self, word: str) -> int:
+        number = self._ids.setdefault(word, len(self.words))
+        if number == len(self.words):
+            self.words.append(word)
+        return number
+
+    def _count(self, ids: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+        if len(self.words) > len(self._counts):
+            self._counts.resize(2 * len(self.words), refcheck=False)
+        np.add.at(self._counts, ids, counts)

@@ -1,0 +1,160 @@
+"""A prepared corpus: word ids on disk, memory-mapped, cut into blocks of sentences.
+
+A directory holds `ids.i32` (little-endian int32, the words of all sentences in one
+row), `offsets.i64` (little-endian int64, where each sentence starts, and the number of
+words), `vocabulary.tsv` and `meta.json` (format version, sizes, fingerprint of the
+inputs and settings).
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import CorpusError
+
+FORMAT = "sg-train corpus"
+VERSION = 1
+
+IDS_FILE = "ids.i32"
+OFFSETS_FILE = "offsets.i64"
+VOCABULARY_FILE = "vocabulary.tsv"
+META_FILE = "meta.json"
+
+_BLOCKS_WANTED = 100
+_MIN_BLOCK_WORDS = 10_000
+_MAX_BLOCK_WORDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole sentences of the corpus: the unit of work.
+
+    Attributes:
+        ids: (n,) int32, checked to lie below the vocabulary's size.
+        offsets: (sentences + 1,) int64, where in `ids` each sentence starts, and n.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """The encoded sentences of a prepared corpus and their vocabulary."""
+
+    path: Path
+    vocabulary: Vocabulary
+    meta: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> "EncodedCorpus":
+        """Open a prepared corpus; the ids stay on disk until a block is read.
+
+        Raises:
+            CorpusError: it is missing, of another version, or its parts do not fit.
+        """
+        meta = read_meta(path)
+        corpus = cls(path, Vocabulary.load(path / VOCABULARY_FILE), meta)
+        if len(corpus.vocabulary) != meta["vocabulary"]:
+            raise corpus._damaged(VOCABULARY_FILE)
+        if len(corpus._ids) != meta["words"]:
+            raise corpus._damaged(IDS_FILE)
+        offsets = corpus._offsets
+        if len(offsets) != meta["sentences"] + 1 or offsets[-1] != meta["words"]:
+            raise corpus._damaged(OFFSETS_FILE)
+        return corpus
+
+    @property
+    def words(self) -> int:
+        """How many words the sentences hold in all."""
+        return len(self._ids)
+
+    @cached_property
+    def block_starts(self) -> NDArray[np.int64]:
+        """(blocks + 1,) int64: the word at which each block starts, and `words`.
+
+        The cut depends on the corpus alone: a hundred blocks, but none of much less
+        than ten thousand words or more than a million and a sentence.
+        """
+        size = min(
+            max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
+        )
+        wanted = np.arange(0, self.words, size)
+        cuts = np.searchsorted(self._offsets, wanted)
+        return np.unique(np.append(self._offsets[cuts], self.words))
+
+    def block(self, number: int) -> Block:
+        """Read block `number` from disk.
+
+        Raises:
+            CorpusError: the block's ids or offsets are out of range.
+        """
+        start, end = self.block_starts[number : number + 2].tolist()
+        first, last = np.searchsorted(self._offsets, [start, end])
+        offsets = self._offsets[first : last + 1] - start
+        ids = np.array(self._ids[start:end], dtype=np.int32)
+        if (np.diff(offsets) <= 0).any() or offsets[0] or offsets[-1] != len(ids):
+            raise self._damaged(OFFSETS_FILE)
+        if ids.min() < 0 or ids.max() >= len(self.vocabulary):
+            raise self._damaged(IDS_FILE)
+        return Block(ids, offsets.astype(np.int64))
+
+    @cached_property
+    def _ids(self) -> NDArray[np.int32]:
+        return _memory_mapped(self.path / IDS_FILE, "<i4")
+
+    @cached_property
+    def _offsets(self) -> NDArray[np.int64]:
+        return _memory_mapped(self.path / OFFSETS_FILE, "<i8")
+
+    def _damaged(self, name: str) -> CorpusError:
+        return CorpusError(
+            f"{self.path / name}: damaged; delete {self.path} and prepare it again"
+        )
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Read what is known of a prepared corpus without opening its ids.
+
+    Raises:
+        CorpusError: `path` is no prepared corpus, or of another format version.
+    """
+    file = path / META_FILE
+    try:
+        meta: dict[str, Any] = json.loads(file.read_bytes())
+        if meta["format"] != FORMAT:
+            raise CorpusError(f"{path}: not a prepared corpus")
+        if meta["version"] != VERSION:
+            raise CorpusError(
+                f"{path}: format version {meta['version']}, this sg-train reads "
+                f"{VERSION}; prepare the corpus again"
+            )
+        for key in ("words", "sentences", "vocabulary"):
+            if not isinstance(meta[key], int):
+                raise CorpusError(f"{file}: `{key}` is not a number")
+        meta["fingerprint"]
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: not a prepared corpus ({error.strerror})"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{file}: damaged; prepare the corpus again") from error
+    return meta
+
+
+def is_prepared(path: Path) -> bool:
+    """Say whether `path` looks like a prepared corpus."""
+    return (path / META_FILE).is_file() and (path / IDS_FILE).is_file()
+
+
+def _memory_mapped(file: Path, dtype: str) -> NDArray[Any]:
+    try:
+        return np.memmap(file, dtype=dtype, mode="r")
+    except (OSError, ValueError) as error:  # ValueError: empty, or a broken last item
+        raise CorpusError(f"cannot read {file}: {error}") from error

@@ -1,0 +1,291 @@
+"""Text to a prepared corpus: read once, number by first sight, renumber by count.
+
+The first pass writes provisional ids and sentence lengths to disk while it counts. When
+the counts are known, the second pass renumbers them and drops the words that are left
+out of the vocabulary. Memory grows with the distinct words alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from sg_train.config import CorpusConfig, VocabularyConfig
+from sg_train.corpus.counting import WordCounter, split_texts
+from sg_train.corpus.encoded import (
+    FORMAT,
+    IDS_FILE,
+    META_FILE,
+    OFFSETS_FILE,
+    VERSION,
+    VOCABULARY_FILE,
+    EncodedCorpus,
+    is_prepared,
+    read_meta,
+)
+from sg_train.corpus.reader import expand_paths, read_chunks
+from sg_train.corpus.tokenizer import make_tokenizer
+from sg_train.corpus.vocabulary import Vocabulary, rank_words
+from sg_train.errors import CorpusError
+from sg_train.files import atomic_directory
+
+_WORDS_AT_ONCE = 1 << 22
+
+
+def open_corpus(
+    corpus: CorpusConfig, vocabulary: VocabularyConfig, threads: int
+) -> EncodedCorpus:
+    """Return the prepared corpus that a config asks for, preparing it when missing.
+
+    When `corpus.paths` names one prepared corpus, that is used as it is. Otherwise it
+    lies at `corpus.prepared`, by default in `corpora/` under a name made of the first
+    path and a digest of the settings, and is made anew when the text or a setting has
+    changed.
+
+    Raises:
+        CorpusError: the text cannot be read or leaves no vocabulary.
+        OutputError: the prepared corpus cannot be written.
+    """
+    if len(corpus.paths) == 1 and is_prepared(Path(corpus.paths[0])):
+        return EncodedCorpus.load(Path(corpus.paths[0]))
+    out = Path(corpus.prepared or _default_directory(corpus, vocabulary))
+    return prepare(corpus, vocabulary, out, threads, overwrite=not corpus.prepared)
+
+
+def prepare(
+    corpus: CorpusConfig,
+    vocabulary: VocabularyConfig,
+    out: Path,
+    threads: int,
+    *,
+    overwrite: bool = False,
+) -> EncodedCorpus:
+    """Make the prepared corpus `out`, or open it if it is of the same text already.
+
+    Args:
+        corpus: which files are read and how they are split.
+        vocabulary: which words are kept.
+        out: the directory, which appears whole or not at all.
+        threads: how many split text at the same time; they do not change the result.
+        overwrite: whether a corpus of other text or settings may be replaced.
+
+    Raises:
+        CorpusError: the text cannot be read, leaves no vocabulary, or `out` holds
+            something else.
+        OutputError: `out` cannot be written.
+    """
+    if not corpus.paths:
+        raise CorpusError(
+            "no text to train on: set corpus.paths in the config or give --corpus"
+        )
+    files = expand_paths(corpus.paths)
+    fingerprint = _fingerprint(corpus, vocabulary, files)
+    if out.exists():
+        if _is_same(out, fingerprint):
+            return EncodedCorpus.load(out)
+        _check_replaceable(out, overwrite=overwrite)
+    with atomic_directory(out) as aside:
+        spool = _Spool(aside, corpus.max_sentence_length)
+        counter = _count(corpus, files, spool, threads)
+        places = _choose(counter, vocabulary, corpus.paths)
+        kept = Vocabulary(
+            [counter.words[place] for place in places.tolist()], counter.counts[places]
+        )
+        kept.save(aside / VOCABULARY_FILE)
+        final = np.full(len(counter.words), -1, dtype=np.int32)
+        final[places] = np.arange(len(places))
+        words, sentences = _renumber(spool, final, aside)
+        spool.remove()
+        meta = {
+            "format": FORMAT,
+            "version": VERSION,
+            "words": words,
+            "sentences": sentences,
+            "vocabulary": len(kept),
+            "words_read": int(counter.counts.sum()),
+            "distinct_words_read": len(counter.words),
+            "fingerprint": fingerprint,
+        }
+        (aside / META_FILE).write_text(json.dumps(meta, indent=2) + "\n")
+    return EncodedCorpus.load(out)
+
+
+def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
+    settings = json.dumps([corpus.paths, *_settings(corpus, vocabulary).items()])
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+    first = Path(corpus.paths[0]) if corpus.paths else Path()
+    stem = first.name.split(".")[0]
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "corpus"
+    return Path("corpora") / f"{name}-{digest}"
+
+
+def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
+    return {
+        **corpus.model_dump(exclude={"paths", "prepared"}),
+        **vocabulary.model_dump(),
+    }
+
+
+def _fingerprint(
+    corpus: CorpusConfig, vocabulary: VocabularyConfig, files: list[str]
+) -> dict[str, Any]:
+    inputs = None  # what came through standard input or a pipe cannot be known again
+    if all(Path(file).is_file() for file in files):
+        inputs = [_identity(Path(file)) for file in files]
+    return {"settings": _settings(corpus, vocabulary), "inputs": inputs}
+
+
+def _identity(file: Path) -> list[str | int]:
+    stat = file.stat()
+    return [str(file.absolute()), stat.st_size, stat.st_mtime_ns]
+
+
+def _is_same(out: Path, fingerprint: dict[str, Any]) -> bool:
+    if fingerprint["inputs"] is None:
+        return False
+    try:
+        return bool(read_meta(out)["fingerprint"] == fingerprint)
+    except CorpusError:
+        return False
+
+
+def _check_replaceable(out: Path, *, overwrite: bool) -> None:
+    if not out.is_dir() or (any(out.iterdir()) and not is_prepared(out)):
+        raise CorpusError(f"{out}: exists and is no prepared corpus; choose another")
+    if not overwrite and any(out.iterdir()):
+        raise CorpusError(
+            f"{out}: holds a corpus of another text or other settings; choose another "
+            "directory or give --overwrite"
+        )
+
+
+class _Spool:
+    """Provisional ids and sentence lengths on disk between the two passes."""
+
+    def __init__(self, directory: Path, max_sentence_length: int) -> None:
+        self._ids = directory / "provisional-ids"
+        self._lengths = directory / "sentence-lengths"
+        self._limit = max_sentence_length
+        self._unended = 0  # words so far of a sentence whose end has not been read
+
+    def __enter__(self) -> "_Spool":
+        self._ids_file = self._ids.open("wb")
+        self._lengths_file = self._lengths.open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ids_file.close()
+        self._lengths_file.close()
+
+    def write(
+        self, ids: NDArray[np.int32], line_starts: NDArray[np.int64], *, ends_line: bool
+    ) -> None:
+        """Append a chunk's ids, and the lengths of the sentences that it completes."""
+        lengths = np.diff(line_starts)
+        lengths[0] += self._unended
+        self._unended = 0
+        if not ends_line:  # what is certain of an endless line is written now
+            whole, self._unended = divmod(int(lengths[-1]), self._limit)
+            lengths[-1] = whole * self._limit
+        ids.tofile(self._ids_file)
+        _cut(lengths, self._limit).tofile(self._lengths_file)
+
+    def read(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+        """Yield ids and where in them each sentence ends, a few million at a time."""
+        ids = np.memmap(self._ids, dtype=np.int32, mode="r")
+        lengths = np.memmap(self._lengths, dtype=np.int32, mode="r")
+        sentence, word = 0, 0
+        while sentence < len(lengths):
+            ends = np.cumsum(lengths[sentence : sentence + _WORDS_AT_ONCE], dtype="<i8")
+            ends = ends[: max(1, np.searchsorted(ends, _WORDS_AT_ONCE))]
+            yield ids[word : word + ends[-1]], ends
+            sentence += len(ends)
+            word += int(ends[-1])
+
+    def remove(self) -> None:
+        """Delete both files."""
+        self._ids.unlink()
+        self._lengths.unlink()
+
+
+def _cut(lengths: NDArray[np.int64], limit: int) -> NDArray[np.int32]:
+    """Split lengths above `limit` into as many full ones and the rest, drop zeros.
+
+    >>> _cut(np.array([3, 0, 7, 6]), 3)
+    array([3, 3, 3, 1, 3, 3], dtype=int32)
+    """
+    pieces = -(-lengths // limit)
+    cut = np.full(int(pieces.sum()), limit, dtype=np.int32)
+    last = np.cumsum(pieces)[pieces > 0] - 1
+    cut[last] = (lengths - limit * (pieces - 1))[pieces > 0]
+    return cut
+
+
+def _count(
+    corpus: CorpusConfig, files: list[str], spool: _Spool, threads: int
+) -> WordCounter:
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
+    counter = WordCounter(tokenizer)
+    chunks = chain.from_iterable(
+        read_chunks(file, tokenizer.separators, corpus.errors) for file in files
+    )
+    with (
+        spool,
+        tqdm(desc="reading", unit=" words", unit_scale=True, disable=None) as bar,
+    ):
+        for text in split_texts(chunks, tokenizer.fold, threads):
+            ids, line_starts = counter.encode(text)
+            spool.write(ids, line_starts, ends_line=text.ends_line)
+            bar.update(len(ids))
+    return counter
+
+
+def _choose(
+    counter: WordCounter, settings: VocabularyConfig, paths: list[str]
+) -> NDArray[np.int64]:
+    name = ", ".join(paths)
+    if not counter.words:
+        raise CorpusError(f"{name}: no words in it")
+    places = rank_words(
+        counter.words, counter.counts, settings.min_count, settings.max_vocabulary
+    )
+    if len(places) < 2:
+        count, word = max(zip(counter.counts.tolist(), counter.words, strict=True))
+        raise CorpusError(
+            f"{name}: {len(places)} of {len(counter.words)} distinct words stay at "
+            f"vocabulary.min_count={settings.min_count}, training needs 2 (the most "
+            f"frequent, {word!r}, occurs {count} times); lower it or give more text"
+        )
+    return places
+
+
+def _renumber(
+    spool: _Spool, final: NDArray[np.int32], directory: Path
+) -> tuple[int, int]:
+    """Write final ids and sentence offsets, without the words whose final id is -1.
+
+    Returns:
+        How many words and how many sentences were written; empty ones are dropped.
+    """
+    sentences, words = 0, 0
+    with (
+        (directory / IDS_FILE).open("wb") as ids_file,
+        (directory / OFFSETS_FILE).open("wb") as offsets_file,
+    ):
+        np.zeros(1, dtype="<i8").tofile(offsets_file)
+        for provisional, ends in spool.read():
+            ids = final[provisional]
+            kept = ids >= 0
+            ids[kept].astype("<i4", copy=False).tofile(ids_file)
+            kept_until = np.cumsum(kept)[ends - 1]
+            offsets = words + np.unique(kept_until[kept_until > 0])
+            offsets.astype("<i8", copy=False).tofile(offsets_file)
+            sentences += len(offsets)
+            words += int(kept_until[-1])
+    return words, sentences

@@ -1,0 +1,192 @@
+"""Text of any origin, in chunks of whole words: files, folders, globs, stdin.
+
+Compression is told by the first bytes of a file, never by its name.
+"""
+
+import glob
+import io
+import lzma
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import pyarrow as pa
+
+from sg_train.errors import CorpusError
+
+STDIN = "-"
+CHUNK_BYTES = 8 << 20
+
+OnBadText = Literal["strict", "replace"]
+
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+
+
+def expand_paths(patterns: Iterable[str]) -> list[str]:
+    """List the files that `patterns` name, in the order in which they are read.
+
+    A pattern is a file, a directory (all files below it, sorted, hidden ones left
+    out), a glob (sorted; `**` crosses directories) or `-` for standard input.
+
+    Raises:
+        CorpusError: a pattern names nothing, or a directory without a file.
+    """
+    files: list[str] = []
+    for pattern in patterns:
+        found = _expand(pattern)
+        if not found:
+            raise CorpusError(f"{pattern}: no file there to read")
+        files.extend(found)
+    return files
+
+
+def _expand(pattern: str) -> list[str]:
+    path = Path(pattern)
+    if pattern == STDIN or path.is_file():
+        return [pattern]
+    if path.is_dir():
+        return sorted(
+            os.fspath(file)
+            for file in path.rglob("*")
+            if file.is_file() and not _hidden(file.relative_to(path))
+        )
+    if path.exists():  # a pipe, for example
+        return [pattern]
+    if glob.has_magic(pattern):
+        matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 (any root)
+        return sorted(match for match in matches if Path(match).is_file())
+    raise CorpusError(f"{pattern}: no such file or directory")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def read_chunks(
+    file: str,
+    separators: bytes,
+    on_bad_text: OnBadText = "strict",
+    size: int = CHUNK_BYTES,
+) -> Iterator[bytes]:
+    r"""Yield the UTF-8 text of one file in chunks of about `size` bytes.
+
+    No chunk ends inside a word. A chunk that ends with `\n` ends with its sentence; any
+    other is followed by more of the same line. Line ends are all `\n` (also for
+    `\r\n`, which gives an empty line besides, and `\r`), the last line has one too, and
+    a byte order mark is left out. Memory is bounded by a few times `size`, however
+    long the lines are.
+
+    Args:
+        file: a path, or `-` for standard input.
+        separators: the ASCII bytes at which a line may be cut, none part of a word.
+        on_bad_text: whether invalid UTF-8 and NUL bytes are refused or replaced by
+            U+FFFD.
+        size: how many bytes are read at a time.
+
+    Raises:
+        CorpusError: the file cannot be read, is damaged or is not UTF-8 text.
+    """
+    name = "standard input" if file == STDIN else file
+    cut_here = bytes(byte in separators for byte in range(256))
+    with _open(file, name) as stream:
+        start, carry, ended, first = 0, b"", True, True
+        while data := stream.read(size):
+            if first:
+                start, data = _without_byte_order_mark(data, name)
+                first = False
+            data = (carry + data).replace(b"\r", b"\n")
+            cut = _last_cut(data, cut_here)
+            if cut == 0 and len(data) > 2 * size:
+                raise CorpusError(
+                    f"{name}: no word ends in the {len(data)} bytes from byte {start}; "
+                    "is it text with words?"
+                )
+            if cut:
+                yield _checked(data[:cut], name, start, on_bad_text)
+                ended = data[cut - 1] == ord("\n")
+            start, carry = start + cut, data[cut:]
+        if carry or not ended:
+            yield _checked(carry + b"\n", name, start, on_bad_text)
+
+
+def _last_cut(data: bytes, cut_here: bytes) -> int:
+    cut = data.rfind(b"\n") + 1
+    return cut or data.translate(cut_here).rfind(b"\x01") + 1
+
+
+@contextmanager
+def _open(file: str, name: str) -> Iterator[BinaryIO]:
+    with _opened(file, name) as stream:
+        kind = ""
+        try:
+            kind = _compression(stream.peek(8))
+            yield _decompressed(stream, kind)
+        except (OSError, EOFError, lzma.LZMAError) as error:
+            if kind:
+                raise CorpusError(
+                    f"{name}: damaged or truncated {kind} data ({error})"
+                ) from error
+            raise CorpusError(f"cannot read {name}: {error}") from error
+
+
+def _opened(file: str, name: str) -> io.BufferedReader:
+    try:
+        if file == STDIN:
+            return io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+        return Path(file).open("rb")
+    except (OSError, ValueError) as error:  # ValueError: standard input is closed
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"cannot read {name}: {reason}") from error
+
+
+def _compression(head: bytes) -> str:
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def _decompressed(stream: BinaryIO, kind: str) -> BinaryIO:
+    if not kind:
+        return stream
+    if kind == "xz":  # Arrow would hand out xz data still compressed
+        return lzma.open(stream)
+    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)
+
+
+def _without_byte_order_mark(data: bytes, name: str) -> tuple[int, bytes]:
+    if data.startswith(_UTF16_BOMS):
+        raise CorpusError(f"{name}: UTF-16 text; convert it to UTF-8 first")
+    text = data.removeprefix(_UTF8_BOM)
+    return len(data) - len(text), text
+
+
+def _checked(text: bytes, name: str, start: int, on_bad_text: OnBadText) -> bytes:
+    if b"\0" in text:
+        if on_bad_text == "strict":
+            where = start + text.index(b"\0")
+            raise CorpusError(
+                f"{name}: NUL byte at byte {where}: binary data or UTF-16? Convert it "
+                "to UTF-8, or set corpus.errors=replace"
+            )
+        text = text.replace(b"\0", _REPLACEMENT)
+    if text.isascii():
+        return text
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        if on_bad_text == "strict":
+            raise CorpusError(
+                f"{name}: invalid UTF-8 at byte {start + error.start}; convert the "
+                "file to UTF-8, or set corpus.errors=replace"
+            ) from error
+        text = text.decode(errors="replace").encode()
+    return text

@@ -1,0 +1,39 @@
+"""What an engine does, whoever does it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from sg_train.sampling.loader import Place
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What came of training on one block.
+
+    Attributes:
+        place: which block, in which epoch.
+        words: the block's words before subsampling.
+        pairs: the (context, centre) pairs that were trained.
+        loss: their loss, summed in float64; one pair's is that of its positive and its
+            negatives, with the weights as they were before its step.
+        learning_rate: at the block's last step.
+    """
+
+    place: Place
+    words: int
+    pairs: int
+    loss: float
+    learning_rate: float
+
+
+class Engine(Protocol):
+    """Carries out the training step on a model's weights."""
+
+    def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
+        """Train on blocks and yield each one's result as soon as it is done.
+
+        When the iterator ends, all work on `places` is done and the model's weights are
+        up to date.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""Files appear whole or not at all: write aside, fsync, rename."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sg_train.errors import OutputError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file that takes the place of `path` when the block ends well.
+
+    The bytes go to a hidden file in the same directory first. If the block raises,
+    `path` is left as it was and the hidden file is removed.
+
+    Raises:
+        OutputError: the directory is missing or not writable, or the disk is full.
+    """
+    with _one_line_errors(path):
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        aside = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            aside.chmod(0o666 & ~_umask())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        _fsync_directory(path.parent)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a new directory that takes the place of `path` when the block ends well.
+
+    A directory already at `path` is replaced as a whole. If the block raises, it is
+    left as it was.
+
+    Raises:
+        OutputError: the parent is not writable or the disk is full.
+    """
+    with _one_line_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield aside
+            for child in aside.iterdir():
+                _fsync(child, os.O_RDONLY)
+            aside.chmod(0o777 & ~_umask())
+            _swap_in(aside, path)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        _fsync_directory(path.parent)
+
+
+def _swap_in(aside: Path, path: Path) -> None:
+    if not path.exists():
+        aside.rename(path)
+        return
+    # rename() cannot replace a directory that holds files: move it out of the way.
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    path.rename(old / "was")
+    aside.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fsync_directory(path: Path) -> None:
+    _fsync(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""The model: two embeddings and the loss of a batch of windows.
+
+B  windows in a batch            M  context words of a window, at most
+K  negatives of a window         D  dimension        V  size of the vocabulary
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sg_train.sampling.windows import NO_WORD
+
+
+class SkipGram(nn.Module):
+    """Skip-gram with negative sampling (Mikolov et al. 2013, equation 4).
+
+    Attributes:
+        u_embeddings: input vectors, (V, D) float32; these are exported.
+        v_embeddings: output vectors, (V, D) float32.
+    """
+
+    def __init__(
+        self,
+        embed_size: int,
+        embed_dimension: int,
+        *,
+        u_range: float = 0.75,
+        v_range: float = 0.0,
+        max_norm: float | None = None,
+        scale_grad_by_freq: bool = False,
+    ) -> None:
+        """Make the embeddings and initialise them from torch's default generator.
+
+        Args:
+            embed_size: V.
+            embed_dimension: D.
+            u_range: u starts uniform in ±u_range / D.
+            v_range: v starts uniform in ±v_range / D.
+            max_norm: rows longer than this are scaled back when they are looked up.
+            scale_grad_by_freq: whether `scale_gradients` divides the gradient of a row
+                by how often it was looked up.
+        """
+        super().__init__()
+        self.embed_size = embed_size
+        self.embed_dimension = embed_dimension
+        self.u_range = u_range
+        self.v_range = v_range
+        self.scale_grad_by_freq = scale_grad_by_freq
+        self.u_embeddings = nn.Embedding(
+            embed_size, embed_dimension, max_norm=max_norm, sparse=True
+        )
+        self.v_embeddings = nn.Embedding(
+            embed_size, embed_dimension, max_norm=max_norm, sparse=True
+        )
+        self.init_embed()
+
+    def init_embed(self, generator: torch.Generator | None = None) -> None:
+        """Draw the initial vectors, from `generator` if one is given."""
+        for embedding, limit in (
+            (self.u_embeddings, self.u_range / self.embed_dimension),
+            (self.v_embeddings, self.v_range / self.embed_dimension),
+        ):
+            nn.init.uniform_(embedding.weight, -limit, limit, generator=generator)
+
+    def forward(self, pos_u: Tensor, pos_v: Tensor, neg_v: Tensor) -> Tensor:
+        """Return the loss of a batch, summed over its pairs.
+
+        -(sum log sigmoid(u . v) + sum log sigmoid(-u . n)) over the context words u of
+        each window, its centre v and its negatives n.
+
+        Args:
+            pos_u: (B, M) int32 or int64 context ids, or (B,) for one a window.
+            pos_v: (B,) centre ids.
+            neg_v: (B, K) negative ids, shared by the window's pairs.
+                NO_WORD in `pos_u` or `neg_v` marks places that take no part.
+
+        Returns:
+            A scalar.
+        """
+        contexts = pos_u.unsqueeze(1) if pos_u.dim() == 1 else pos_u
+        targets = torch.cat((pos_v.unsqueeze(1), neg_v), dim=1)
+        u = _look_up(self.u_embeddings, contexts)  # (B, M, D)
+        v = _look_up(self.v_embeddings, targets)  # (B, 1 + K, D)
+        dots = u @ v.transpose(1, 2)  # (B, M, 1 + K)
+        losses = -F.logsigmoid(torch.cat((dots[..., :1], -dots[..., 1:]), dim=2))
+        taking_part = (contexts != NO_WORD).unsqueeze(2) & (
+            targets != NO_WORD
+        ).unsqueeze(1)
+        return (losses * taking_part).sum()
+
+    @torch.no_grad()
+    def scale_gradients(self) -> None:
+        """Divide the gradient of each row by how often it was looked up in the batch.
+
+        Does nothing unless `scale_grad_by_freq` is set. torch refuses that option of
+        `nn.Embedding` together with sparse gradients, hence this.
+        """
+        if not self.scale_grad_by_freq:
+            return
+        for embedding in (self.u_embeddings, self.v_embeddings):
+            gradient = embedding.weight.grad
+            if gradient is None:
+                continue
+            looked_up = gradient._indices()[0]
+            counts = torch.bincount(looked_up, minlength=self.embed_size)
+            summed = gradient.coalesce()
+            rows = summed.indices()
+            embedding.weight.grad = torch.sparse_coo_tensor(
+                rows,
+                summed.values() / counts[rows[0]].unsqueeze(1),
+                gradient.shape,
+                is_coalesced=True,
+            )
+
+    if TYPE_CHECKING:
+
+        def __call__(self, pos_u: Tensor, pos_v: Tensor, neg_v: Tensor) -> Tensor:
+            """Call `forward`; nn.Module's own signature would hide the types."""
+
+
+def _look_up(embedding: nn.Embedding, ids: Tensor) -> Tensor:
+    """Return the rows of `ids`, zeros for NO_WORD; only real words are looked up.
+
+    So marked places get no gradient, are not renormalised and are not counted.
+    """
+    marked = ids == NO_WORD
+    if not marked.any():
+        rows: Tensor = embedding(ids)
+        return rows
+    places = (~marked).flatten().nonzero().squeeze(1)
+    found = embedding(ids.flatten()[places])
+    flat = found.new_zeros((ids.numel(), embedding.embedding_dim))
+    return flat.index_copy(0, places, found).view(*ids.shape, -1)

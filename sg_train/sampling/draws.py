@@ -1,0 +1,49 @@
+"""Random numbers that are looked up, not generated: a draw is a function of its place.
+
+Number `i` of a stream is output `i` of the generator splitmix64 (Steele, Lea and Flood,
+"Fast splittable pseudorandom number generators", OOPSLA 2014) seeded with the stream's
+key, and the key is a mix of (seed, epoch, block, purpose). So both engines see the same
+draws, whoever works on a block and in whatever order, and resuming needs no state.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, splitmix64's increment
+MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_MASK = (1 << 64) - 1
+
+
+class Purpose(IntEnum):
+    """What the draws of a stream decide, and what counts its places."""
+
+    KEEP = 0  # the token's position in the block
+    WINDOW = 1  # the centre's position in the block
+    NEGATIVE = 2  # the centre's position * negatives + k
+
+
+def stream_key(seed: int, epoch: int, block: int, purpose: Purpose) -> int:
+    """Return the 64-bit key of a stream."""
+    key = 0
+    for part in (seed, epoch, block, int(purpose)):
+        key = _mix_int((key ^ part) + GOLDEN)
+    return key
+
+
+def draws(key: int, places: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Return the 64 random bits at each place of a stream; any shape, uint64."""
+    counter = places.astype(np.uint64) + np.uint64(1)
+    bits: NDArray[np.uint64] = np.uint64(key) + counter * np.uint64(GOLDEN)
+    first, second = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
+    bits = (bits ^ (bits >> np.uint64(30))) * first
+    bits = (bits ^ (bits >> np.uint64(27))) * second
+    return bits ^ (bits >> np.uint64(31))
+
+
+def _mix_int(bits: int) -> int:
+    bits &= _MASK
+    bits = ((bits ^ (bits >> 30)) * MULTIPLIERS[0]) & _MASK
+    bits = ((bits ^ (bits >> 27)) * MULTIPLIERS[1]) & _MASK
+    return bits ^ (bits >> 31)

@@ -1,0 +1,94 @@
+"""What a run says of itself: a bar on the screen and metrics.jsonl."""
+
+import json
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from sg_train.engines.base import BlockResult
+from sg_train.errors import OutputError
+
+_LINES_WANTED = 100
+
+
+class Progress:
+    """Shows and records the results of blocks.
+
+    A line of metrics.jsonl covers about a hundredth of the run: `words` and `seconds`
+    since the run began; `loss`, the mean of a pair, and `words_per_second`, both over
+    the line's own share; `learning_rate` and `epoch`, of its last block.
+    """
+
+    def __init__(self, metrics_file: Path, words: int) -> None:
+        """Begin to count time.
+
+        Args:
+            metrics_file: where lines are appended.
+            words: how many the whole run goes through.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        self._path = metrics_file
+        self._words_wanted = words / _LINES_WANTED
+        self._total = words
+        self._words = 0
+        self._line_words = 0
+        self._line_loss = 0.0
+        self._line_pairs = 0
+        self._began = self._line_began = time.perf_counter()
+        try:
+            self._file = metrics_file.open("w", encoding="utf-8")
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self._bar = tqdm(
+            total=words, desc="training", unit=" words", unit_scale=True, disable=None
+        )
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        self._file.close()
+
+    def add(self, result: BlockResult) -> None:
+        """Count a block in.
+
+        Raises:
+            OutputError: the metrics cannot be written.
+        """
+        self._words += result.words
+        self._line_words += result.words
+        self._line_loss += result.loss
+        self._line_pairs += result.pairs
+        self._bar.update(result.words)
+        if self._line_words >= self._words_wanted or self._words == self._total:
+            self._end_line(result)
+
+    def _end_line(self, result: BlockResult) -> None:
+        now = time.perf_counter()
+        loss = self._line_loss / self._line_pairs if self._line_pairs else None
+        line = {
+            "words": self._words,
+            "seconds": round(now - self._began, 6),
+            "loss": loss,
+            "learning_rate": result.learning_rate,
+            "words_per_second": round(self._line_words / (now - self._line_began), 1),
+            "epoch": result.place.epoch,
+        }
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        shown = f"{loss:.4f}" if loss is not None else "-"
+        self._bar.set_postfix_str(
+            f"loss {shown}, rate {result.learning_rate:.4f}", refresh=False
+        )
+        self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
+        self._line_began = now
+
+    def _cannot_write(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot write {self._path}: {error.strerror}")

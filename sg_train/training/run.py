@@ -1,0 +1,139 @@
+"""A run: from a config to trained vectors, block by block."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from sg_train.config import Config, ModelConfig, SamplingConfig
+from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.prepare import open_corpus
+from sg_train.engines.autograd import AutogradEngine
+from sg_train.engines.base import BlockResult, Engine
+from sg_train.errors import TrainingError
+from sg_train.machine import available_cpus
+from sg_train.model import SkipGram
+from sg_train.sampling.loader import Place
+from sg_train.sampling.windows import SamplingPlan
+from sg_train.training.progress import Progress
+from sg_train.training.run_directory import RunDirectory
+from sg_train.training.schedule import LinearSchedule
+from sg_train.vectors.formats import save_vectors
+
+
+def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
+    """Train what `config` describes and leave the result in the directory `out`.
+
+    Raises:
+        OutputError: `out` is taken or cannot be written.
+        CorpusError: the text cannot be read or leaves no vocabulary.
+        TrainingError: the device is not there, or the weights become infinite.
+    """
+    run = RunDirectory(out)
+    run.check_free(overwrite=overwrite)
+    threads = config.training.threads or available_cpus()
+    device = _open_device(config.training.device)
+    corpus = open_corpus(config.corpus, config.vocabulary, threads)
+    torch.set_num_threads(threads)
+    model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
+    model.to(device)
+    schedule = LinearSchedule(
+        config.training.learning_rate,
+        config.training.final_learning_rate,
+        config.training.epochs,
+        corpus.block_starts,
+    )
+    engine = AutogradEngine(
+        model,
+        corpus.block,
+        _make_plan(config.sampling, corpus, config.training.seed),
+        schedule,
+        batch_size=config.training.batch_size,
+        loader_workers=config.training.loader_workers,
+    )
+    run.create(config, corpus.vocabulary)
+    with Progress(run.metrics_file, schedule.words) as progress:
+        _train_blocks(engine, schedule, progress, config)
+    _save(model, run, config)
+
+
+def _open_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise TrainingError(f"training.device={name}: {reason}") from error
+    return device
+
+
+def _make_model(config: ModelConfig, vocabulary_size: int, seed: int) -> SkipGram:
+    model = SkipGram(
+        vocabulary_size,
+        config.dimension,
+        u_range=config.u_range,
+        v_range=config.v_range,
+        max_norm=config.max_norm,
+        scale_grad_by_freq=config.scale_grad_by_freq,
+    )
+    model.init_embed(torch.Generator().manual_seed(seed))
+    return model
+
+
+def _make_plan(
+    config: SamplingConfig, corpus: EncodedCorpus, seed: int
+) -> SamplingPlan:
+    return SamplingPlan.from_counts(
+        corpus.vocabulary.counts,
+        window=config.window,
+        dynamic=config.dynamic_window,
+        negatives=config.negatives,
+        negative_exponent=config.negative_exponent,
+        subsample=config.subsample,
+        seed=seed,
+    )
+
+
+def _train_blocks(
+    engine: Engine, schedule: LinearSchedule, progress: Progress, config: Config
+) -> None:
+    pairs = 0
+    for result in engine.train(_places(schedule)):
+        _check_finite(result, config)
+        progress.add(result)
+        pairs += result.pairs
+    if not pairs:
+        raise TrainingError(
+            "no sentence has two words after subsampling, so there is nothing to learn: "
+            "raise sampling.subsample, lower vocabulary.min_count or give more text"
+        )
+
+
+def _places(schedule: LinearSchedule) -> Iterator[Place]:
+    for epoch in range(schedule.epochs):
+        for block in range(len(schedule.block_starts) - 1):
+            yield Place(epoch, block)
+
+
+def _check_finite(result: BlockResult, config: Config) -> None:
+    if not math.isfinite(result.loss):
+        raise TrainingError(
+            f"the loss became {result.loss} in epoch {result.place.epoch}, block "
+            f"{result.place.block}: lower training.learning_rate "
+            f"(now {config.training.learning_rate}) or training.batch_size "
+            f"(now {config.training.batch_size})"
+        )
+
+
+def _save(model: SkipGram, run: RunDirectory, config: Config) -> None:
+    u, v = (
+        embedding.weight.detach().cpu().numpy()
+        for embedding in (model.u_embeddings, model.v_embeddings)
+    )
+    run.save_weights({"u": u, "v": v})
+    save_vectors(
+        run.load_vectors(config.export.matrix),
+        run.vectors_file(config.export.format),
+        config.export.format,
+    )

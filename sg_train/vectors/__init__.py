@@ -1,0 +1,1 @@
+"""Word vectors, whoever trained them: reading, writing and asking for neighbours."""
