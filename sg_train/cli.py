@@ -30,12 +30,13 @@ class _OneLineErrors(typer.core.TyperGroup):
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
+        *arguments: Any,
         **extra: Any,
     ) -> None:
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
         try:
-            code = super().main(args, prog_name or "sg-train", **extra)
+            code = super().main(args, prog_name or "sg-train", *arguments, **extra)
         except Exception as error:
             message, code = _explain(error)
             if message is None:
@@ -58,7 +59,9 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     if isinstance(error, MemoryError):
         return "not enough memory: lower model.dimension or max_vocabulary", 1
     describe = getattr(error, "format_message", None)
-    return (f"{describe()} See sg-train --help.", 2) if describe else (None, 1)
+    return (
+        (f"{describe().rstrip('.')}; see sg-train --help", 2) if describe else (None, 1)
+    )
 
 
 app = typer.Typer(

@@ -112,6 +112,7 @@ class SkipGram(nn.Module):
                 summed.values() / counts[rows[0]].unsqueeze(1),
                 gradient.shape,
                 is_coalesced=True,
+                check_invariants=False,
             )
 
     if TYPE_CHECKING:
@@ -132,4 +133,5 @@ def _look_up(embedding: nn.Embedding, ids: Tensor) -> Tensor:
     places = (~marked).flatten().nonzero().squeeze(1)
     found = embedding(ids.flatten()[places])
     flat = found.new_zeros((ids.numel(), embedding.embedding_dim))
-    return flat.index_copy(0, places, found).view(*ids.shape, -1)
+    rows = flat.index_copy(0, places, found)
+    return rows.view(*ids.shape, -1)

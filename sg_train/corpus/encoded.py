@@ -30,6 +30,8 @@ _BLOCKS_WANTED = 100
 _MIN_BLOCK_WORDS = 10_000
 _MAX_BLOCK_WORDS = 1_000_000
 
+_OFFSETS_AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True)
 class Block:
@@ -66,9 +68,13 @@ class EncodedCorpus:
         if len(corpus._ids) != meta["words"]:
             raise corpus._damaged(IDS_FILE)
         offsets = corpus._offsets
-        if len(offsets) != meta["sentences"] + 1 or offsets[-1] != meta["words"]:
+        if len(offsets) != meta["sentences"] + 1 or not _rises(offsets, meta["words"]):
             raise corpus._damaged(OFFSETS_FILE)
         return corpus
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let worker processes open the files anew instead of copying them."""
+        return EncodedCorpus.load, (self.path,)
 
     @property
     def words(self) -> int:
@@ -99,7 +105,7 @@ class EncodedCorpus:
         first, last = np.searchsorted(self._offsets, [start, end])
         offsets = self._offsets[first : last + 1] - start
         ids = np.array(self._ids[start:end], dtype=np.int32)
-        if (np.diff(offsets) <= 0).any() or offsets[0] or offsets[-1] != len(ids):
+        if not _rises(offsets, len(ids)):
             raise self._damaged(OFFSETS_FILE)
         if ids.min() < 0 or ids.max() >= len(self.vocabulary):
             raise self._damaged(IDS_FILE)
@@ -151,6 +157,16 @@ def read_meta(path: Path) -> dict[str, Any]:
 def is_prepared(path: Path) -> bool:
     """Say whether `path` looks like a prepared corpus."""
     return (path / META_FILE).is_file() and (path / IDS_FILE).is_file()
+
+
+def _rises(offsets: NDArray[np.int64], end: int) -> bool:
+    """Say whether `offsets` go from 0 to `end` without an empty sentence."""
+    if offsets[0] != 0 or offsets[-1] != end:
+        return False
+    return all(
+        (np.diff(offsets[first : first + _OFFSETS_AT_ONCE + 1]) > 0).all()
+        for first in range(0, len(offsets) - 1, _OFFSETS_AT_ONCE)
+    )
 
 
 def _memory_mapped(file: Path, dtype: str) -> NDArray[Any]:

@@ -158,8 +158,9 @@ def _decompressed(stream: BinaryIO, kind: str) -> BinaryIO:
     if not kind:
         return stream
     if kind == "xz":  # Arrow would hand out xz data still compressed
-        return lzma.open(stream)
-    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)
+        return cast(BinaryIO, lzma.open(stream))
+    inside = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)
+    return cast(BinaryIO, inside)
 
 
 def _without_byte_order_mark(data: bytes, name: str) -> tuple[int, bytes]:

@@ -55,20 +55,22 @@ class AutogradEngine:
             yield self._train_block(block)
 
     def _train_block(self, block: WindowBlock) -> BlockResult:
+        rate = self._learning_rate(block.place, 0)
+        if not block.pairs:
+            return BlockResult(block.place, block.words, 0, 0.0, rate)
         contexts, centres, negatives = (
             ids.to(self._device, non_blocking=True).split(self._batch_size)
             for ids in (block.contexts, block.centres, block.negatives)
         )
         first_positions = block.positions[:: self._batch_size].tolist()
         losses = []
-        rate = self._learning_rate(block.place, 0)
         for pos_u, pos_v, neg_v, position in zip(
             contexts, centres, negatives, first_positions, strict=True
         ):
             rate = self._learning_rate(block.place, position)
             losses.append(self._step(pos_u, pos_v, neg_v, rate))
         # Fetched at once, so that a GPU need not wait for Python at every step.
-        loss = torch.stack(losses).cpu().double().sum().item() if losses else 0.0
+        loss = torch.stack(losses).cpu().double().sum().item()
         return BlockResult(block.place, block.words, block.pairs, loss, rate)
 
     def _step(

@@ -23,7 +23,8 @@ def keep_probability(
     if subsample == 0:
         return np.ones(len(counts))
     ratio = subsample * counts.sum() / counts
-    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+    probability: NDArray[np.float64] = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return probability
 
 
 def keep_limits(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
@@ -36,7 +37,8 @@ def keep_limits(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
     Returns:
         (V,) uint32.
     """
-    return np.clip(np.rint(probability * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
+    limits: NDArray[np.float64] = np.rint(probability * 2.0**32) - 1
+    return limits.clip(0, 2**32 - 1).astype(np.uint32)
 
 
 def negative_probability(

@@ -108,9 +108,9 @@ def draw_windows(
         epoch: counted from 0.
         block: the block's number in the corpus.
     """
-    positions = np.arange(len(ids))
-    keep_bits = draws(plan.key(epoch, block, Purpose.KEEP), positions) >> np.uint64(32)
-    positions = np.flatnonzero(keep_bits <= plan.keep_limits[ids]).astype(np.int32)
+    keep_bits = draws(plan.key(epoch, block, Purpose.KEEP), np.arange(len(ids)))
+    kept = keep_bits >> np.uint64(32) <= plan.keep_limits[ids]
+    positions = np.flatnonzero(kept).astype(np.int32)
     words = ids[positions]
 
     # In kept words: where the sentence of each word starts and ends, and its reach.

@@ -39,7 +39,7 @@ class Progress:
         self._line_pairs = 0
         self._began = self._line_began = time.perf_counter()
         try:
-            self._file = metrics_file.open("w", encoding="utf-8")
+            self._file = metrics_file.open("wb", buffering=0)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._bar = tqdm(
@@ -79,8 +79,7 @@ class Progress:
             "epoch": result.place.epoch,
         }
         try:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+            self._file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise self._cannot_write(error) from error
         shown = f"{loss:.4f}" if loss is not None else "-"

@@ -105,7 +105,7 @@ def _train_blocks(
         pairs += result.pairs
     if not pairs:
         raise TrainingError(
-            "no sentence has two words after subsampling, so there is nothing to learn: "
+            "no sentence has two words after subsampling, so nothing can be learnt: "
             "raise sampling.subsample, lower vocabulary.min_count or give more text"
         )
 

@@ -1,0 +1,40 @@
+# Everything runs in a virtual environment of its own. `make demo` and `make test` are
+# all that a fresh machine needs; CI calls the same targets.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/sg-train train configs/quickstart.yaml --overwrite
+	$(BIN)/sg-train export runs/quickstart vectors.txt
+	$(BIN)/sg-train neighbors vectors.txt january gold school --top 5
+
+test: $(VENV)/installed-dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.ingest data/sotu.txt --repeats 3
+	$(BIN)/python -m benchmarks.export --rows 10000 --repeats 3
+
+clean:
+	rm -rf $(VENV) corpora runs vectors.txt .coverage*
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,139 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from sg_train.engines.autograd import AutogradEngine
+from sg_train.engines.base import BlockResult
+from sg_train.model import SkipGram
+from sg_train.sampling.loader import Place
+from sg_train.sampling.windows import NO_WORD, SamplingPlan, draw_windows
+
+PLACES = [Place(0, 0), Place(0, 1), Place(1, 0)]
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"),
+        ],
+    ),
+]
+
+
+@dataclass
+class Sentences:
+    ids: np.ndarray
+    offsets: np.ndarray
+
+
+def read_block(number: int) -> Sentences:
+    generator = np.random.default_rng(number)
+    ids = generator.integers(0, 12, 60).astype(np.int32)
+    return Sentences(ids, np.array([0, 1, 20, 22, 60]))
+
+
+def falling_rate(place: Place, position: int) -> float:
+    return 0.5 / (1 + place.epoch + place.block) - position / 1000
+
+
+PLAN = SamplingPlan.from_counts(
+    np.arange(12, 0, -1), window=3, negatives=4, subsample=0.1
+)
+
+
+def make_model(device: str = "cpu") -> SkipGram:
+    model = SkipGram(12, 7, u_range=2.0, v_range=2.0)
+    model.init_embed(torch.Generator().manual_seed(1))
+    return model.to(device)
+
+
+def numpy_steps(u, v, windows, rates) -> float:
+    """Take one float64 step a window, straight from the formula; return the loss."""
+    loss = 0.0
+    for i, rate in enumerate(rates):
+        contexts = [id for id in windows.contexts[i] if id != NO_WORD]
+        negatives = [id for id in windows.negatives[i] if id != NO_WORD]
+        targets = [(windows.centres[i], 1.0), *((id, 0.0) for id in negatives)]
+        du, dv = np.zeros_like(u), np.zeros_like(v)
+        for context in contexts:
+            for target, label in targets:
+                dot = u[context] @ v[target]
+                slope = label - 1 / (1 + np.exp(-dot))
+                du[context] += slope * v[target]
+                dv[target] += slope * u[context]
+                loss += np.log1p(np.exp(-dot if label else dot))
+        u += rate * du
+        v += rate * dv
+    return loss
+
+
+def run(device: str, batch_size: int, **settings) -> tuple[SkipGram, list[BlockResult]]:
+    model = make_model(device)
+    engine = AutogradEngine(
+        model, read_block, PLAN, falling_rate, batch_size=batch_size, **settings
+    )
+    return model, list(engine.train(iter(PLACES)))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_single_windows_are_the_steps_of_the_formula(device: str) -> None:
+    model, results = run(device, batch_size=1)
+    u, v = (w.detach().numpy().astype(np.float64) for w in make_model().parameters())
+    for place, result in zip(PLACES, results, strict=True):
+        sentences = read_block(place.block)
+        windows = draw_windows(sentences.ids, sentences.offsets, PLAN, *place)
+        rates = [falling_rate(place, position) for position in windows.positions]
+        loss = numpy_steps(u, v, windows, rates)
+        assert result.loss == pytest.approx(loss, rel=1e-5)
+        assert result.learning_rate == pytest.approx(rates[-1])
+        assert (result.place, result.words) == (place, 60)
+        assert result.pairs == windows.pairs
+    for weight, expected in zip(model.parameters(), (u, v), strict=True):
+        assert weight.detach().cpu().numpy() == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_batch_is_one_step_on_its_summed_loss(device: str) -> None:
+    model = make_model(device)
+    engine = AutogradEngine(model, read_block, PLAN, falling_rate, batch_size=1000)
+    (result,) = engine.train([Place(0, 0)])
+    reference = make_model()
+    sentences = read_block(0)
+    windows = draw_windows(sentences.ids, sentences.offsets, PLAN, 0, 0)
+    loss = reference(
+        torch.from_numpy(windows.contexts),
+        torch.from_numpy(windows.centres),
+        torch.from_numpy(windows.negatives),
+    )
+    loss.backward()
+    rate = falling_rate(Place(0, 0), int(windows.positions[0]))
+    for ours, theirs in zip(model.parameters(), reference.parameters(), strict=True):
+        expected = theirs.detach() - rate * theirs.grad.to_dense()
+        torch.testing.assert_close(ours.detach().cpu(), expected)
+    assert result.loss == pytest.approx(loss.item(), rel=1e-6)
+
+
+def test_loader_workers_change_nothing() -> None:
+    alone, _ = run("cpu", batch_size=8)
+    helped, _ = run("cpu", batch_size=8, loader_workers=1)
+    for one, other in zip(alone.parameters(), helped.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_block_without_windows_has_no_loss() -> None:
+    lonely = Sentences(np.array([1, 2], dtype=np.int32), np.array([0, 1, 2]))
+    engine = AutogradEngine(make_model(), lambda _: lonely, PLAN, falling_rate)
+    (result,) = engine.train([Place(0, 0)])
+    assert (result.words, result.pairs, result.loss) == (2, 0, 0.0)
+
+
+def test_frequency_scaling_reaches_the_step() -> None:
+    model = SkipGram(12, 7, u_range=2.0, v_range=2.0, scale_grad_by_freq=True)
+    model.init_embed(torch.Generator().manual_seed(1))
+    engine = AutogradEngine(model, read_block, PLAN, falling_rate, batch_size=64)
+    list(engine.train(PLACES))
+    plain, _ = run("cpu", batch_size=64)
+    assert not torch.equal(model.u_embeddings.weight, plain.u_embeddings.weight)

@@ -1,0 +1,361 @@
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sg_train import __version__
+from tests.conftest import ROOT, Command, read_metrics
+
+COMMANDS = ["prepare", "train", "export", "neighbors", "config"]
+
+
+def in_a_process(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sg_train", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Stand where the README's reader stands."""
+    for name in ("configs", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.fixture
+def trained(sg_train: Command, text: Path) -> Path:
+    result = sg_train("train", "--corpus", text, "--out", "runs/r", *TINY)
+    assert result.exit_code == 0, result.output
+    return Path("runs/r")
+
+
+TINY = [
+    *("--set", "model.dimension=8"),
+    *("--set", "training.epochs=2"),
+    *("--set", "training.threads=1"),
+    *("--set", "training.batch_size=16"),
+    *("--set", "sampling.subsample=0.05"),
+]
+
+
+def example(help_text: str) -> list[str]:
+    words = shlex.split(help_text[help_text.index("Example:") :])
+    assert words[:2] == ["Example:", "sg-train"]
+    return words[2:]
+
+
+def test_the_examples_of_all_helps_work_in_order(
+    sg_train: Command, project: Path
+) -> None:
+    for command in COMMANDS:
+        shown = sg_train(command, "--help")
+        assert shown.exit_code == 0
+        arguments = example(shown.stdout)
+        assert arguments[0] == command
+        result = sg_train(*arguments)
+        assert result.exit_code == 0, result.output
+    assert (project / "corpora/sotu/ids.i32").exists()
+    assert (project / "vectors.txt").exists()
+    assert example(sg_train("--help").stdout)[0] == "train"
+
+
+def test_every_command_is_tested_here(sg_train: Command) -> None:
+    shown = sg_train("--help").stdout
+    listed = shown[shown.index("Commands:") : shown.index("Example:")].splitlines()[1:]
+    assert [line.split()[0] for line in listed if line.strip()] == COMMANDS
+
+
+def test_no_command_shows_help_and_version_shows_the_version(sg_train: Command) -> None:
+    assert sg_train().stdout == sg_train("--help").stdout
+    assert sg_train("--version").stdout == f"{__version__}\n"
+
+
+def test_train_without_a_config_uses_the_defaults(
+    sg_train: Command, trained: Path
+) -> None:
+    resolved = yaml.safe_load((trained / "config.yaml").read_text())
+    assert resolved["training"]["learning_rate"] == 0.05
+    assert resolved["model"]["dimension"] == 8
+    assert read_metrics(trained)[-1]["words"] == 2 * 615
+
+
+def test_a_run_can_be_trained_again_from_its_own_config(
+    sg_train: Command, trained: Path
+) -> None:
+    result = sg_train("train", trained / "config.yaml", "--out", "again")
+    assert result.exit_code == 0, result.output
+    for name in ("vectors.txt", "config.yaml", "weights.safetensors"):
+        assert (trained / name).read_bytes() == Path("again", name).read_bytes()
+
+
+def test_a_prepared_corpus_can_be_trained_on(sg_train: Command, text: Path) -> None:
+    assert sg_train("prepare", text, "--out", "corpora/c").exit_code == 0
+    result = sg_train("train", "--corpus", "corpora/c", *TINY)
+    assert result.exit_code == 0, result.output
+    assert Path("runs/c/vectors.txt").exists()
+    assert [path.name for path in Path("corpora").iterdir()] == ["c"]
+
+
+def test_a_run_is_named_after_its_config_unless_told(
+    sg_train: Command, text: Path
+) -> None:
+    Path("mine.yaml").write_text(f"corpus: {{paths: {text}}}\nmodel: {{dimension: 4}}")
+    arguments = ("train", "mine.yaml", "--set", "training.epochs=1")
+    assert sg_train(*arguments).exit_code == 0
+    assert Path("runs/mine/vectors.txt").exists()
+    assert "runs/mine: holds a run already" in sg_train.refused(*arguments)
+    assert sg_train(*arguments, "--overwrite").exit_code == 0
+
+
+def test_export_writes_each_format_and_matrix(sg_train: Command, trained: Path) -> None:
+    assert sg_train("export", trained, "out.txt").stdout == ""
+    assert Path("out.txt").read_bytes() == (trained / "vectors.txt").read_bytes()
+    for arguments in (("--format", "binary"), ("--matrix", "v"), ("--matrix", "sum")):
+        assert sg_train("export", trained, "out", *arguments).exit_code == 0
+        assert Path("out").read_bytes() != Path("out.txt").read_bytes()
+
+
+def test_neighbors_are_the_same_of_a_run_and_of_its_file(
+    sg_train: Command, trained: Path
+) -> None:
+    result = sg_train("neighbors", trained, "w5", "w9", "--top", "3")
+    assert result.exit_code == 0
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["w5"] * 3 + ["w9"] * 3
+    assert all(-1 <= float(cosine) <= 1 for _, _, cosine in rows)
+    of_file = sg_train("neighbors", trained / "vectors.txt", "w5", "w9", "--top", "3")
+    assert of_file.stdout == result.stdout
+    other = sg_train("neighbors", trained, "w5", "w9", "--top", "3", "--matrix", "v")
+    assert other.stdout != result.stdout
+
+
+def test_config_prints_a_config(sg_train: Command) -> None:
+    shown = sg_train("config", "--set", "model.dimension=7").stdout
+    Path("shown.yaml").write_text(shown)
+    assert "dimension: 7" in shown
+    assert sg_train("config", "shown.yaml").stdout == shown
+
+
+def test_standard_input_is_a_corpus(sg_train: Command, text: Path) -> None:
+    arguments = ("train", "--corpus", "-", "--out", "r", *TINY)
+    result = sg_train(*arguments, input=text.read_bytes())
+    assert result.exit_code == 0, result.output
+    assert "w5" in Path("r/vocabulary.tsv").read_text()
+    assert "give --out" in sg_train.refused("train", "--corpus", "-")
+
+
+BAD_TEXTS = {
+    "empty": b"",
+    "junk": bytes(range(256)) * 4,
+    "latin1": "café ".encode("latin-1") * 9,
+    "nul": b"one two\0three",
+    "rare": b"every word just once",
+    "one": b"same " * 99,
+    "utf16": "one two".encode("utf-16"),
+    "truncated.gz": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab",
+}
+
+
+@pytest.mark.parametrize("name", BAD_TEXTS)
+def test_a_bad_text_is_refused_and_leaves_nothing(sg_train: Command, name: str) -> None:
+    Path(name).write_bytes(BAD_TEXTS[name])
+    line = sg_train.refused("train", "--corpus", name, "--out", "r")
+    assert name in line
+    assert name in sg_train.refused("prepare", name, "--out", "c")
+    assert not Path("r").exists()
+    assert not Path("c").exists()
+    assert not [
+        path for path in Path().rglob("*") if path.is_file() and path.name != name
+    ]
+
+
+def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) -> None:
+    Path("t").write_bytes(b"\xef\xbb\xbf" + b"one two three\r\n" * 20)
+    assert sg_train("prepare", "t", "--out", "c").exit_code == 0
+    assert Path("c/vocabulary.tsv").read_text() == "one\t20\nthree\t20\ntwo\t20\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("train missing.yaml", "cannot read missing.yaml: No such file"),
+        ("train --corpus missing.txt", "missing.txt: no such file or directory"),
+        ("train --corpus empty", "empty: no file there to read"),
+        ("train --out r", "set corpus.paths"),
+        ("train", "give --out"),
+        ("config --set training.epoch=1", "did you mean training.epochs?"),
+        ("train text.txt", "text.txt"),
+        ("train --corpus text.txt --out text.txt/r", "cannot write text.txt/r"),
+        ("train --corpus text.txt --out text.txt", "text.txt: not a directory"),
+        ("prepare text.txt --out text.txt/c", "cannot write text.txt/c"),
+        ("export missing out", "cannot read missing/config.yaml"),
+        ("neighbors missing w", "cannot read missing: No such file"),
+        ("neighbors text.txt w", "text.txt, line 1: expected"),
+        ("neighbors empty w", "empty: neither a run directory nor a vector file"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    sg_train: Command, text: Path, arguments: str, complaint: str
+) -> None:
+    Path("empty").mkdir()
+    assert complaint in sg_train.refused(*arguments.split())
+    assert not Path("r").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("nonsense", "No such command 'nonsense'"),
+        ("train --nonsense", "No such option: --nonsense"),
+        ("neighbors", "Missing argument 'VECTORS'"),
+        ("neighbors v w --top 0", "should be greater than or equal to 1"),
+        ("export r out --format docx", "'docx' is not one of"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    sg_train: Command, arguments: str, complaint: str
+) -> None:
+    assert complaint in sg_train.refused(*arguments.split(), code=2)
+
+
+def test_an_unknown_word_is_named(sg_train: Command, trained: Path) -> None:
+    assert "'W5' has no vector; similar" in sg_train.refused("neighbors", trained, "W5")
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing(
+    sg_train: Command, trained: Path
+) -> None:
+    assert "cannot write no/out" in sg_train.refused("export", trained, "no/out")
+    Path("taken").mkdir()
+    assert "cannot write taken" in sg_train.refused("export", trained, "taken")
+    assert list(Path("taken").iterdir()) == []
+
+
+def test_a_full_disk_is_one_line(sg_train: Command, trained: Path, monkeypatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    line = sg_train.refused("export", trained, "out.txt")
+    assert "cannot write out.txt: No space left on device" in line
+    assert not Path("out.txt").exists()
+
+
+def break_prepare(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sg_train.corpus.prepare.prepare", broken)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(5, "Input/output error", "some/file"), "some/file: Input/output err"),
+        (MemoryError(), "not enough memory: lower model.dimension"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    sg_train: Command, text: Path, monkeypatch, error: Exception, said: str
+) -> None:
+    break_prepare(monkeypatch, error)
+    assert said in sg_train.refused("prepare", text, "--out", "c")
+
+
+def test_a_fault_of_ours_is_not_hidden(
+    sg_train: Command, text: Path, monkeypatch
+) -> None:
+    break_prepare(monkeypatch, ZeroDivisionError())
+    result = sg_train("prepare", text, "--out", "c")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_two_processes_give_the_same_bytes(text: Path) -> None:
+    for name in ("a", "b"):
+        result = in_a_process("train", "--corpus", text, "--out", name, *TINY)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == ""
+        assert result.stderr == (
+            f"{name}: trained; sg-train neighbors {name} WORD\n"
+        )  # no bar where nobody watches
+    for name in ("vectors.txt", "weights.safetensors"):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+
+
+def test_help_starts_light() -> None:
+    code = (
+        "import sys; from sg_train.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'numba', 'pyarrow', 'yaml', 'pydantic', 'tqdm'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(trained: Path) -> None:
+    command = f"{sys.executable} -m sg_train neighbors {trained} w5 w6 w7 --top 29"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | head -1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr == ""
+
+
+def test_ctrl_c_is_answered_without_a_traceback(text: Path) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sg_train", "train", "--corpus", str(text)),
+            *("--out", "r", "--set", "training.epochs=100000"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(600):
+        metrics = Path("r/metrics.jsonl")
+        if metrics.exists():
+            break
+        time.sleep(0.1)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said == "sg-train: interrupted\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_the_shell_completes_commands() -> None:
+    environment = {
+        **os.environ,
+        "_SG_TRAIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "sg-train ne",
+        "COMP_CWORD": "1",
+    }
+    code = "from sg_train.cli import app; app(prog_name='sg-train')"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert result.stdout.split() == ["neighbors"], result.stderr

@@ -1,0 +1,144 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sg_train.config import CorpusConfig, VocabularyConfig
+from sg_train.corpus import encoded
+from sg_train.corpus.encoded import EncodedCorpus, is_prepared, read_meta
+from sg_train.corpus.prepare import prepare
+from sg_train.errors import CorpusError
+
+
+@pytest.fixture
+def corpus(text: Path) -> EncodedCorpus:
+    settings = CorpusConfig(paths=[str(text)])
+    return prepare(settings, VocabularyConfig(min_count=1), Path("c"), threads=1)
+
+
+def sentences(corpus: EncodedCorpus) -> list[list[str]]:
+    found = []
+    for number in range(len(corpus.block_starts) - 1):
+        block = corpus.block(number)
+        for start, end in zip(block.offsets[:-1], block.offsets[1:], strict=True):
+            found.append([corpus.vocabulary.words[id] for id in block.ids[start:end]])
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_blocks_are_the_corpus_cut_between_sentences(
+    corpus: EncodedCorpus, text: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(encoded, "_MIN_BLOCK_WORDS", size)
+    monkeypatch.setattr(encoded, "_BLOCKS_WANTED", corpus.words)
+    lines = [line.split() for line in text.read_text().splitlines()]
+    assert sentences(corpus) == lines
+    lengths = np.diff(corpus.block_starts)
+    assert (lengths >= 1).all()
+    assert lengths.sum() == corpus.words
+    assert (lengths[:-1] < size + max(map(len, lines))).all()
+
+
+def test_block_size_follows_the_corpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(words: int) -> np.ndarray:
+        corpus = EncodedCorpus(Path(), None, {})  # type: ignore[arg-type]
+        corpus.__dict__["_ids"] = np.empty(words, dtype=np.int8)
+        corpus.__dict__["_offsets"] = np.arange(0, words + 1, 10)
+        return np.diff(corpus.block_starts)
+
+    assert cut(30_000).tolist() == [10_000] * 3
+    assert cut(2_000_000).tolist() == [20_000] * 100
+    assert cut(150_000_000).tolist() == [1_000_000] * 150
+
+
+def test_a_pickle_is_a_path(corpus: EncodedCorpus) -> None:
+    corpus.block(0)
+    pickled = pickle.dumps(corpus)
+    assert len(pickled) < 200
+    assert pickle.loads(pickled).words == corpus.words  # noqa: S301
+
+
+def edit_meta(corpus: EncodedCorpus, **changes: object) -> None:
+    meta = {**corpus.meta, **changes}
+    (corpus.path / "meta.json").write_text(json.dumps(meta))
+
+
+def test_another_format_version_is_refused(corpus: EncodedCorpus) -> None:
+    edit_meta(corpus, version=99)
+    with pytest.raises(CorpusError, match=r"format version 99, .* prepare the corpus"):
+        EncodedCorpus.load(corpus.path)
+
+
+def test_what_is_no_prepared_corpus_is_refused(corpus: EncodedCorpus) -> None:
+    with pytest.raises(CorpusError, match="not a prepared corpus"):
+        read_meta(Path("missing"))
+    edit_meta(corpus, format="other")
+    with pytest.raises(CorpusError, match="not a prepared corpus"):
+        read_meta(corpus.path)
+    edit_meta(corpus, words="many")
+    with pytest.raises(CorpusError, match="`words` is not a number"):
+        read_meta(corpus.path)
+    for damaged in ("{", "[]", "5", '{"format": "sg-train corpus"}'):
+        (corpus.path / "meta.json").write_text(damaged)
+        with pytest.raises(CorpusError, match="meta.json: damaged"):
+            read_meta(corpus.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("ids.i32", bytes(4)),
+        ("ids.i32", bytes(3)),
+        ("ids.i32", b""),
+        ("offsets.i64", bytes(16)),
+        ("vocabulary.tsv", b"a\t1\n"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    corpus: EncodedCorpus, name: str, content: bytes
+) -> None:
+    (corpus.path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=name):
+        EncodedCorpus.load(corpus.path)
+
+
+@pytest.mark.parametrize("bad", [-1, 30, 2**31 - 1])
+def test_ids_out_of_range_never_reach_an_engine(
+    corpus: EncodedCorpus, bad: int
+) -> None:
+    ids = np.fromfile(corpus.path / "ids.i32", dtype="<i4")
+    ids[5] = bad
+    ids.tofile(corpus.path / "ids.i32")
+    with pytest.raises(CorpusError, match="ids.i32: damaged"):
+        EncodedCorpus.load(corpus.path).block(0)
+
+
+@pytest.mark.parametrize("bad", [-1, 0, 10**9])
+def test_offsets_out_of_order_never_reach_an_engine(
+    corpus: EncodedCorpus, bad: int
+) -> None:
+    offsets = np.fromfile(corpus.path / "offsets.i64", dtype="<i8")
+    offsets[2] = bad
+    offsets.tofile(corpus.path / "offsets.i64")
+    with pytest.raises(CorpusError, match="offsets.i64: damaged"):
+        EncodedCorpus.load(corpus.path)
+
+
+def test_offsets_that_change_under_a_run_never_reach_an_engine(
+    corpus: EncodedCorpus,
+) -> None:
+    corpus.block(0)
+    offsets = np.memmap(corpus.path / "offsets.i64", dtype="<i8", mode="r+")
+    offsets[2] = 10**9
+    offsets.flush()
+    with pytest.raises(CorpusError, match="offsets.i64: damaged"):
+        corpus.block(0)
+
+
+def test_only_a_prepared_corpus_looks_like_one(corpus: EncodedCorpus) -> None:
+    assert is_prepared(corpus.path)
+    assert not is_prepared(Path("missing"))
+    (corpus.path / "ids.i32").unlink()
+    assert not is_prepared(corpus.path)

@@ -1,0 +1,31 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from sg_train import machine
+
+
+def test_cpus_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_CGROUP_QUOTA", Path("missing"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert machine.available_cpus() == 6
+
+
+@pytest.mark.parametrize(
+    ("quota", "cpus"), [("max 100000", 6), ("150000 100000", 2), ("1000 100000", 1)]
+)
+def test_a_cgroup_quota_is_heeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cpus: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(machine, "_CGROUP_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert machine.available_cpus() == cpus
+
+
+def test_systems_without_affinity_count_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(machine, "_CGROUP_QUOTA", Path("missing"))
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert machine.available_cpus() == 3

@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from sg_train.engines.base import BlockResult
+from sg_train.errors import OutputError
+from sg_train.sampling.loader import Place
+from sg_train.training.progress import Progress
+
+
+def result(words: int, pairs: int, loss: float, rate: float = 0.1) -> BlockResult:
+    return BlockResult(Place(0, 0), words, pairs, loss, rate)
+
+
+def test_lines_are_means_over_their_own_share(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    with Progress(file, words=1000) as progress:
+        progress.add(result(4, 10, 30.0))
+        progress.add(result(6, 30, 50.0, rate=0.05))  # ten words: a hundredth
+        progress.add(result(985, 0, 0.0))
+        progress.add(result(5, 4, 4.0))  # the rest
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["words"] for line in lines] == [10, 995, 1000]
+    assert [line["loss"] for line in lines] == [2.0, None, 1.0]
+    assert lines[0]["learning_rate"] == 0.05
+    assert 0 < lines[0]["seconds"] < lines[1]["seconds"]
+    assert lines[0]["words_per_second"] == pytest.approx(
+        10 / lines[0]["seconds"], rel=0.5
+    )
+
+
+def test_many_blocks_make_about_a_hundred_lines(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    with Progress(file, words=50_000) as progress:
+        for _ in range(5000):
+            progress.add(result(10, 1, 1.0))
+    assert len(file.read_text().splitlines()) == 100
+
+
+def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write .*metrics.jsonl: No such"):
+        Progress(tmp_path / "missing" / "metrics.jsonl", words=1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with (
+        Progress(Path("/dev/full"), words=1) as progress,
+        pytest.raises(OutputError, match="cannot write /dev/full: No space left"),
+    ):
+        progress.add(result(1, 1, 1.0))

@@ -1,0 +1,176 @@
+import bz2
+import gzip
+import io
+import lzma
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sg_train.corpus.reader import expand_paths, read_chunks
+from sg_train.errors import CorpusError
+
+SPACE = b" \t\n\r\x0b\x0c"
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+def read(path: Path, size: int = 1 << 20, on_bad_text="strict") -> list[bytes]:
+    return list(read_chunks(str(path), SPACE, on_bad_text, size))
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_compression_is_told_by_content(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "misleading.zip"
+    path.write_bytes(COMPRESS[kind](b"one two\nthree\n" * 1000))
+    assert b"".join(read(path, 1000)) == b"one two\nthree\n" * 1000
+
+
+@pytest.mark.parametrize("kind", [kind for kind in COMPRESS if kind != "plain"])
+def test_truncated_and_damaged_data_are_refused(tmp_path: Path, kind: str) -> None:
+    data = COMPRESS[kind](os.urandom(5000).hex().encode())
+    # Without a checksum, which Arrow does not add, zstd notices damage to its frame.
+    where = 4 if kind == "zstd" else 1000
+    for name, part in (
+        ("truncated", data[: len(data) // 2]),
+        ("cut", data[:-1]),
+        ("damaged", data[:where] + bytes(9) + data[where + 9 :]),
+    ):
+        path = tmp_path / name
+        path.write_bytes(part)
+        with pytest.raises(CorpusError, match=f"{name}: damaged or truncated {kind}"):
+            read(path)
+
+
+def test_several_compressed_parts_in_a_row_are_one_text(tmp_path: Path) -> None:
+    path = tmp_path / "parts.gz"
+    path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two\n"))
+    assert b"".join(read(path)) == b"one two\n"
+
+
+@given(
+    lines=st.lists(st.text(st.sampled_from("ab é\t"), max_size=12)),
+    size=st.integers(16, 40),
+    last_line_ends=st.booleans(),
+)
+def test_chunks_are_the_text_cut_between_words(
+    tmp_path_factory, lines: list[str], size: int, last_line_ends: bool
+) -> None:
+    text = "\n".join(lines).encode() + (b"\n" if lines and last_line_ends else b"")
+    path = tmp_path_factory.mktemp("reader") / "text"
+    path.write_bytes(text)
+    chunks = read(path, size)
+    whole = b"".join(chunks)
+    assert whole == text if text.endswith(b"\n") else whole == text + b"\n" * bool(text)
+    for chunk in chunks:
+        assert chunk[-1] in SPACE
+        assert b"\n" not in chunk[:-1] or chunk.endswith(b"\n")
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_line_ends_of_all_systems_end_sentences(tmp_path: Path, ends: bytes) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(ends.join([b"a b", b"c", b"d"]))
+    assert b"".join(read(path)).split(b"\n") in (
+        [b"a b", b"c", b"d", b""],
+        [b"a b", b"", b"c", b"", b"d", b""],
+    )
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"\xef\xbb\xbfone\n")
+    assert read(path) == [b"one\n"]
+    path.write_bytes(b"\xef\xbb\xbfone \xff\n")
+    with pytest.raises(CorpusError, match="invalid UTF-8 at byte 7"):
+        read(path)
+
+
+def test_utf16_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes("one".encode("utf-16"))
+    with pytest.raises(CorpusError, match="UTF-16 text; convert it"):
+        read(tmp_path / "text")
+
+
+def test_bad_bytes_are_located_across_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"word " * 100 + b"\xe9t\xe9 " + b"word " * 100)
+    with pytest.raises(CorpusError, match=r"text: invalid UTF-8 at byte 500;"):
+        read(path, 64)
+    path.write_bytes(b"word " * 100 + b"\0" + b"word " * 100)
+    with pytest.raises(CorpusError, match="text: NUL byte at byte 500"):
+        read(path, 64)
+
+
+def test_bad_bytes_are_replaced_when_told(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"caf\xe9 a\0b\n")
+    assert b"".join(read(path, 64, "replace")).decode() == "caf\ufffd a\ufffdb\n"
+
+
+def test_a_text_without_words_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"x" * 10_000)
+    with pytest.raises(CorpusError, match="no word ends in the"):
+        read(path, 64)
+
+
+def test_standard_input_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(gzip.compress(b"one two")))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert b"".join(read_chunks("-", SPACE)) == b"one two\n"
+
+
+def test_closed_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b""))
+    stdin.close()
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(CorpusError, match="cannot read standard input"):
+        list(read_chunks("-", SPACE))
+
+
+def test_paths_are_expanded_in_order(tmp_path: Path) -> None:
+    for name in ("b/2.txt", "b/1.txt", "b/.hidden", "a.txt", "c.txt", "b/d/3.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = expand_paths(["c.txt", "b", "*.txt", "b/**/3*", "-"])
+    assert found == [
+        "c.txt",
+        *("b/1.txt", "b/2.txt", "b/d/3.txt"),
+        *("a.txt", "c.txt"),
+        "b/d/3.txt",
+        "-",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "complaint"),
+    [
+        ("missing.txt", "missing.txt: no such file or directory"),
+        ("*.none", "no file there to read"),
+        ("empty", "empty: no file there to read"),
+    ],
+)
+def test_a_pattern_that_names_nothing_is_refused(
+    tmp_path: Path, pattern: str, complaint: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match=complaint):
+        expand_paths([pattern])
+
+
+def test_a_file_that_vanishes_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="cannot read .*gone: No such file"):
+        read(tmp_path / "gone")
+    with pytest.raises(CorpusError, match="cannot read .*: Is a directory"):
+        read(tmp_path)

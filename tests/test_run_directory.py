@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from sg_train.config import Config, ModelConfig
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import OutputError, SettingsError, TrainingError, VectorsError
+from sg_train.training.run_directory import RunDirectory
+
+VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
+
+
+@pytest.fixture
+def run() -> RunDirectory:
+    run = RunDirectory(Path("runs/r"))
+    run.create(Config(model=ModelConfig(dimension=3)), VOCABULARY)
+    return run
+
+
+def test_a_run_gives_back_what_it_was_given(run: RunDirectory) -> None:
+    u = np.arange(6, dtype=np.float32).reshape(2, 3)
+    v = np.asfortranarray(u * 10)  # not contiguous, as a view of wider rows would be
+    run.save_weights({"u": u, "v": v})
+    assert run.load_config().model.dimension == 3
+    assert run.load_vectors().words == ["a", "b"]
+    assert np.array_equal(run.load_vectors("u").matrix, u)
+    assert np.array_equal(run.load_vectors("v").matrix, v)
+    assert np.array_equal(run.load_vectors("sum").matrix, u + v)
+    loaded = safetensors.torch.load_file(run.weights_file)
+    assert torch.equal(loaded["v"], torch.from_numpy(v))
+
+
+def test_a_directory_that_is_free_may_be_taken(run: RunDirectory) -> None:
+    RunDirectory(Path("new")).check_free(overwrite=False)
+    Path("empty").mkdir()
+    RunDirectory(Path("empty")).check_free(overwrite=False)
+    run.check_free(overwrite=True)
+
+
+def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
+    with pytest.raises(OutputError, match="runs/r: holds a run already; give --over"):
+        run.check_free(overwrite=False)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="runs: holds files that are no run"):
+            RunDirectory(Path("runs")).check_free(overwrite=overwrite)
+        with pytest.raises(OutputError, match="not a directory"):
+            RunDirectory(run.config_file).check_free(overwrite=overwrite)
+
+
+def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> None:
+    u = np.zeros((2, 3), dtype=np.float32)
+    run.save_weights({"u": u, "v": u})
+    run.metrics_file.write_text("{}")
+    run.vectors_file("text").write_text("old")
+    run.vectors_file("binary").write_text("old")
+    (run.path / "notes.txt").write_text("mine")
+    run.create(Config(), VOCABULARY)
+    names = sorted(file.name for file in run.path.iterdir())
+    assert names == ["config.yaml", "notes.txt", "vocabulary.tsv"]
+
+
+def test_an_unwritable_place_is_one_line() -> None:
+    Path("file").touch()
+    with pytest.raises(OutputError, match="cannot write file/run"):
+        RunDirectory(Path("file/run")).create(Config(), VOCABULARY)
+
+
+def test_what_is_no_finished_run_is_refused(run: RunDirectory) -> None:
+    with pytest.raises(TrainingError, match="runs/r: has no weights"):
+        run.load_vectors()
+    with pytest.raises(VectorsError, match="runs: neither a run directory nor"):
+        RunDirectory(Path("runs")).load_vectors()
+    with pytest.raises(SettingsError, match="cannot read"):
+        RunDirectory(Path("runs")).load_config()
+
+
+def test_damaged_weights_are_refused(run: RunDirectory) -> None:
+    run.weights_file.write_bytes(b"not tensors at all")
+    with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
+        run.load_vectors()
+    u = np.zeros((3, 3), dtype=np.float32)
+    run.save_weights({"u": u, "v": u})
+    with pytest.raises(TrainingError, match="weights and vocabulary do not fit"):
+        run.load_vectors()
+    run.save_weights({"u": u})
+    with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
+        run.load_vectors("v")
