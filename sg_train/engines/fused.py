@@ -1,0 +1,254 @@
+"""The fused engine: the same step on the same weights at the speed of the processor."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sg_train.engines import kernel
+from sg_train.engines.base import BlockResult
+from sg_train.engines.vector import native_lanes
+from sg_train.model import SkipGram
+from sg_train.sampling.draws import Purpose
+from sg_train.sampling.loader import Place, Sentences
+from sg_train.sampling.windows import SamplingPlan
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vectors
+_WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
+
+
+class FusedEngine:
+    """Trains window by window on several threads, which share the weights.
+
+    Threads do not wait for one another when they change a row (Hogwild: Recht et al.
+    2011), so only one thread gives the same result every time.
+    """
+
+    def __init__(
+        self,
+        model: SkipGram,
+        read_block: Callable[[int], Sentences],
+        plan: SamplingPlan,
+        learning_rate: Callable[[Place, int], float],
+        *,
+        threads: int = 1,
+        lanes: int | None = None,
+    ) -> None:
+        """Set the engine up.
+
+        Args:
+            model: on the CPU; its weights are trained.
+            read_block: returns a block's sentences by its number, with ids checked to
+                lie below the vocabulary's size and offsets that rise.
+            plan: what decides the draws.
+            learning_rate: the rate at a place in the run and a position in its block;
+                linear within a block.
+            threads: blocks that are worked on at the same time.
+            lanes: the vector width in float32, by default the processor's own.
+        """
+        self._model = model
+        self._read_block = read_block
+        self._plan = plan
+        self._learning_rate = learning_rate
+        self._threads = threads
+        self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
+        self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
+        for _ in range(threads):
+            self._idle.put(make_scratch(0, plan, self._shape))
+
+    def compile(self) -> None:
+        """Get the machine code ready, from disk unless this is the first time."""
+        nothing = np.zeros(0, dtype=np.float32)
+        self._run(nothing, nothing, _NO_SENTENCES, Place(0, 0), (0.0, 0.0))
+
+    def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
+        """Train on blocks as threads come free; see `Engine.train`.
+
+        Results come in the order in which blocks are done. When the iterator is closed
+        early, the blocks in work are finished first.
+        """
+        weights = [
+            weight.detach().numpy()
+            for weight in (
+                self._model.u_embeddings.weight,
+                self._model.v_embeddings.weight,
+            )
+        ]
+        rows = [_aligned_rows(weight, self._shape.row) for weight in weights]
+        u, v = (matrix.reshape(-1) for matrix in rows)
+        try:
+            with ThreadPoolExecutor(self._threads) as pool:
+                yield from _in_order_of_completion(
+                    (pool.submit(self._train_block, u, v, place) for place in places),
+                    # One more than there are threads, so that none has to wait.
+                    at_once=self._threads + 1,
+                )
+        finally:
+            for weight, matrix in zip(weights, rows, strict=True):
+                if not np.shares_memory(weight, matrix):
+                    weight[:] = matrix[:, : weight.shape[1]]
+
+    def _train_block(
+        self, u: NDArray[np.float32], v: NDArray[np.float32], place: Place
+    ) -> BlockResult:
+        sentences = self._read_block(place.block)
+        words = len(sentences.ids)
+        first = self._learning_rate(place, 0)
+        last = self._learning_rate(place, words - 1)
+        slope = (last - first) / max(1, words - 1)
+        loss, pairs = self._run(u, v, sentences, place, (first, slope))
+        return BlockResult(place, words, pairs, loss, last)
+
+    def _run(
+        self,
+        u: NDArray[np.float32],
+        v: NDArray[np.float32],
+        sentences: Sentences,
+        place: Place,
+        rates: tuple[float, float],
+    ) -> tuple[float, int]:
+        scratch = self._idle.get()
+        try:
+            longest = int(np.diff(sentences.offsets).max(initial=0))
+            if longest > len(scratch.words):
+                scratch = make_scratch(longest, self._plan, self._shape)
+            loss, pairs = kernel.train_block(
+                u,
+                v,
+                sentences.ids,
+                sentences.offsets,
+                rates,
+                self._shape,
+                make_draws(self._plan, place),
+                scratch,
+            )
+            return loss, pairs
+        finally:
+            self._idle.put(scratch)
+
+
+def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
+    """Lay the kernel out for vectors of `lanes` float32.
+
+    Targets, the centre and its negatives, are shared out evenly among as few tiles as
+    the registers allow.
+    """
+    targets = 1 + plan.negatives
+    tiles = -(-targets // _WIDEST_TILE[lanes])
+    tile = -(-targets // tiles)
+    return kernel.Shape(
+        row=-(-dimension // lanes) * lanes,
+        stride=-(-2 * tile // lanes) * lanes,
+        lanes=(0,) * lanes,
+        tile=(0,) * tile,
+    )
+
+
+def make_draws(plan: SamplingPlan, place: Place) -> kernel.Draws:
+    """Gather what decides the draws in a block."""
+    keep, window, negative = (
+        np.uint64(plan.key(*place, purpose))
+        for purpose in (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
+    )
+    return kernel.Draws(
+        keep,
+        window,
+        negative,
+        plan.keep_limits,
+        plan.negative_table,
+        plan.window,
+        plan.dynamic,
+        plan.negatives,
+    )
+
+
+def make_scratch(
+    longest: int, plan: SamplingPlan, shape: kernel.Shape
+) -> kernel.Scratch:
+    """Make room for one thread.
+
+    Args:
+        longest: the most words in a sentence.
+        plan: for the window's width and the number of negatives.
+        shape: from `make_shape`.
+    """
+    longest = max(1, longest)
+    width, tile = len(shape.lanes), len(shape.tile)
+    tiles = -(-(1 + plan.negatives) // tile)
+    contexts = 2 * plan.window + 1
+    signs = np.ones((tiles, shape.stride), dtype=np.float32)
+    signs[0, [0, tile]] = -1
+    bias = np.full((2, tiles, shape.stride), kernel.NOWHERE, dtype=np.float32)
+    for target in range(1 + plan.negatives):
+        where, lane = divmod(target, tile)
+        bias[:, where, lane] = 0
+        bias[0, where, lane + tile] = 0
+    return kernel.Scratch(
+        words=np.zeros(longest, dtype=np.int32),
+        places=np.zeros(longest, dtype=np.int32),
+        reach=np.zeros(longest, dtype=np.int32),
+        repeats=np.zeros(longest, dtype=np.int64),
+        negatives=np.zeros(longest * plan.negatives, dtype=np.int32),
+        last_seen=np.zeros(kernel.SLOTS, dtype=np.int64),
+        contexts=np.zeros(contexts, dtype=np.int64),
+        slots=np.zeros(contexts, dtype=np.int64),
+        targets=np.zeros(tiles * tile, dtype=np.int64),
+        slopes=_aligned(tiles * (plan.window + 1) * shape.stride),
+        signs=signs.reshape(-1),
+        bias=bias.reshape(-1),
+        held_u=_aligned(contexts * width),
+        held_v=_aligned(tiles * tile * width),
+        held_rows=np.arange(0, tiles * tile * width, width, dtype=np.int64),
+    )
+
+
+def _in_order_of_completion(
+    futures: Iterator[Future[BlockResult]], at_once: int
+) -> Iterator[BlockResult]:
+    waiting: deque[Future[BlockResult]] = deque()
+    try:
+        for future in futures:
+            waiting.append(future)
+            while len(waiting) >= at_once:
+                yield from _take_done(waiting)
+        while waiting:
+            yield from _take_done(waiting)
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _take_done(waiting: deque[Future[BlockResult]]) -> Iterator[BlockResult]:
+    done = wait(waiting, return_when=FIRST_COMPLETED).done
+    for future in [future for future in waiting if future in done]:
+        waiting.remove(future)
+        yield future.result()
+
+
+def _aligned_rows(weight: NDArray[np.float32], row: int) -> NDArray[np.float32]:
+    """Return the weights with rows of `row` floats: themselves if they are so."""
+    if weight.shape[1] == row and weight.ctypes.data % _ALIGNMENT == 0:
+        return weight
+    rows = _aligned(len(weight) * row).reshape(len(weight), row)
+    rows[:, : weight.shape[1]] = weight
+    return rows
+
+
+def _aligned(size: int) -> NDArray[np.float32]:
+    """Return `size` zeros that start on a cache line."""
+    extra = _ALIGNMENT // 4
+    room = np.zeros(size + extra, dtype=np.float32)
+    start = -room.ctypes.data % _ALIGNMENT // 4
+    return room[start : start + size]
+
+
+class _NoSentences:
+    ids = np.zeros(0, dtype=np.int32)
+    offsets = np.zeros(1, dtype=np.int64)
+
+
+_NO_SENTENCES = _NoSentences()

@@ -1,0 +1,458 @@
+"""The fused kernel: the training step, window by window, on arrays alone.
+
+    W  lanes of a vector               R  floats of a row: the dimension, padded to W
+    m  context words of a window       K  negatives
+    T  targets of a tile               C  tiles: C * T >= 1 + K, the centre first
+    S  room for the 2 * T numbers of a pair of contexts, in whole vectors
+
+For each sentence: keep words by subsampling, draw each centre's reach and negatives.
+For each centre, with u of its m context words and v of its 1 + K targets:
+
+    1. dots         x = u . v                      for all m * (1 + K) pairs
+    2. slopes       y = -x for the centre, x for negatives
+                    loss += log(1 + exp(y))        = -log sigmoid(-y)
+                    c = rate * (+1 for the centre, -1 for negatives) * sigmoid(y)
+    3. merge        the c of a context word that occurs twice are added up
+    4. move         u += sum over targets of c * v,   v += sum over contexts of c * u
+                    with u and v as they were before the window
+
+The draws are those of `sampling.draws`, number for number. Nothing is checked in here:
+the caller has seen to it that every id lies below the rows of u and v.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sg_train.engines.vector import (
+    add,
+    add_products,
+    add_scaled,
+    add_to_rows,
+    add_weighted,
+    divide,
+    exp_of_minus,
+    exponent,
+    fill,
+    load,
+    load_rows,
+    mantissa,
+    multiply,
+    multiply_add,
+    positive_part,
+    prefetch,
+    spread,
+    store,
+    store_rows,
+    store_sums,
+    take,
+    where_positive,
+    zeros,
+)
+from sg_train.sampling.draws import GOLDEN, MULTIPLIERS
+
+_GOLDEN = np.uint64(GOLDEN)
+_FIRST, _SECOND = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
+_U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+
+SLOTS = 4096  # of the table that notices repeats; a power of two
+LINE = 16  # floats of a cache line
+NOWHERE = np.float32(-1e30)  # the y of a lane that takes no part: loss 0, c 0
+
+
+class Shape(NamedTuple):
+    """The sizes that the code is laid out for; the tuples' lengths are part of types."""
+
+    row: int  # R
+    stride: int  # S: 2 * T, rounded up to whole vectors
+    lanes: tuple[int, ...]  # W zeros
+    tile: tuple[int, ...]  # T zeros
+
+
+class Draws(NamedTuple):
+    """What decides the draws in a block; see `sampling.windows.SamplingPlan`."""
+
+    keep_key: np.uint64
+    window_key: np.uint64
+    negative_key: np.uint64
+    keep_limits: NDArray[np.uint32]  # (V,)
+    negative_table: NDArray[np.uint32]  # (V, 2)
+    window: int
+    dynamic: bool
+    negatives: int  # K
+
+
+class Scratch(NamedTuple):
+    """Room for one thread's work; what is written first in a sentence or window."""
+
+    words: NDArray[np.int32]  # (longest,) the kept words of a sentence
+    places: NDArray[np.int32]  # (longest,) their positions in the block
+    reach: NDArray[np.int32]  # (longest,) words to each side
+    repeats: NDArray[np.int64]  # (longest,) see _keep_words
+    negatives: NDArray[np.int32]  # (longest * K,)
+    last_seen: NDArray[np.int64]  # (SLOTS,)
+    contexts: NDArray[np.int64]  # (2 * window + 1,) first place of each row of u
+    slots: NDArray[np.int64]  # (2 * window + 1,) where a context's c are in `slopes`
+    targets: NDArray[np.int64]  # (C * T,) first place of each row of v
+    slopes: NDArray[np.float32]  # (C * (window + 1) * S,) dots, then c
+    signs: NDArray[np.float32]  # (C * S,) -1 in the centre's lanes, else 1
+    bias: NDArray[np.float32]  # (2 * C * S,) NOWHERE or 0: full pairs, then odd ones
+    held_u: NDArray[np.float32]  # ((2 * window + 1) * W,)
+    held_v: NDArray[np.float32]  # (C * T * W,)
+    held_rows: NDArray[np.int64]  # (C * T,) multiples of W
+
+
+_inline = njit(nogil=True, forceinline=True, error_model="numpy")
+
+
+@_inline
+def _bits(key: np.uint64, place: int) -> np.uint64:
+    """Return the 64 random bits at a place of a stream; see `sampling.draws`."""
+    bits = key + (np.uint64(place) + np.uint64(1)) * _GOLDEN
+    bits = (bits ^ (bits >> _U30)) * _FIRST
+    bits = (bits ^ (bits >> _U27)) * _SECOND
+    return bits ^ (bits >> _U31)
+
+
+@_inline
+def _keep_words(
+    ids: NDArray[np.int32],
+    start: int,
+    end: int,
+    draws: Draws,
+    scratch: Scratch,
+    seen: int,
+) -> int:
+    """Subsample a sentence and draw its reaches; return how many words are kept.
+
+    `repeats[i]` becomes the last place, counted from the start of the block, at which a
+    word of the sentence up to i was seen that occurs again up to i. So a window from
+    `low` to `high` can hold a word twice only if repeats[high] >= seen + low. Words
+    that share a slot of the table pass for repeats; to merge none is no harm.
+    """
+    kept = 0
+    for place in range(start, end):
+        word = ids[place]
+        scratch.words[kept] = word
+        scratch.places[kept] = place
+        bits = _bits(draws.keep_key, place) >> _U32
+        kept += np.int64(bits <= draws.keep_limits[word])
+    repeat = np.int64(-1)
+    for i in range(kept):
+        slot = scratch.words[i] & (SLOTS - 1)
+        repeat = max(repeat, scratch.last_seen[slot])
+        scratch.last_seen[slot] = seen + i
+        scratch.repeats[i] = repeat
+        if draws.dynamic:
+            high = _bits(draws.window_key, scratch.places[i]) >> _U32
+            scratch.reach[i] = np.int32(1) + np.int32(
+                (high * np.uint64(draws.window)) >> _U32
+            )
+        else:
+            scratch.reach[i] = draws.window
+    return kept
+
+
+@_inline
+def _draw_negatives(kept: int, draws: Draws, scratch: Scratch) -> None:
+    """Draw the negatives of all centres of a sentence from the alias table."""
+    table = draws.negative_table
+    for i in range(kept):
+        first = np.int64(scratch.places[i]) * draws.negatives
+        for k in range(draws.negatives):
+            bits = _bits(draws.negative_key, first + k)
+            cell = ((bits >> _U32) * np.uint64(len(table))) >> _U32
+            own = (bits & _LOW_HALF) < table[cell, 0]
+            word = np.int32(cell) if own else np.int32(table[cell, 1])
+            scratch.negatives[i * draws.negatives + k] = word
+
+
+@_inline
+def _find_rows(
+    centre: int, low: int, high: int, shape: Shape, draws: Draws, scratch: Scratch
+) -> int:
+    """List the rows of a window; return how many negatives equal the centre."""
+    contexts, collisions = 0, 0
+    for i in range(low, high + 1):
+        scratch.contexts[contexts] = np.int64(scratch.words[i]) * shape.row
+        contexts += np.int64(i != centre)
+    scratch.contexts[contexts] = scratch.contexts[0]  # fills up an odd pair
+    own = scratch.words[centre]
+    scratch.targets[0] = np.int64(own) * shape.row
+    for k in range(draws.negatives):
+        word = scratch.negatives[centre * draws.negatives + k]
+        scratch.targets[1 + k] = np.int64(word) * shape.row
+        collisions += np.int64(word == own)
+    for k in range(1 + draws.negatives, len(scratch.targets)):
+        scratch.targets[k] = scratch.targets[0]
+    return collisions
+
+
+@_inline
+def _mark_collisions(
+    mark: np.float32, shape: Shape, draws: Draws, scratch: Scratch
+) -> None:
+    """Set the bias of the negatives that equal the centre."""
+    size = len(shape.tile)
+    for target in range(1, 1 + draws.negatives):
+        if scratch.targets[target] == scratch.targets[0]:
+            lane = target // size * shape.stride + target % size
+            scratch.bias[lane] = mark
+            scratch.bias[lane + size] = mark
+            scratch.bias[len(scratch.signs) + lane] = mark
+
+
+@_inline
+def _prefetch_next(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    centre: int,
+    kept: int,
+    shape: Shape,
+    draws: Draws,
+    scratch: Scratch,
+) -> None:
+    """Ask for the rows that the next window needs and this one does not."""
+    entering = min(kept - 1, centre + 1 + draws.window)
+    context = np.int64(scratch.words[entering]) * shape.row
+    target = np.int64(scratch.words[centre + 1]) * shape.row
+    for line in range(0, shape.row, LINE):
+        prefetch(u, context + line)
+        prefetch(v, target + line)
+    first = (centre + 1) * draws.negatives
+    for k in range(first, first + draws.negatives):
+        target = np.int64(scratch.negatives[k]) * shape.row
+        for line in range(0, shape.row, LINE):
+            prefetch(v, target + line)
+
+
+@_inline
+def _dots(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    contexts: int,
+    shape: Shape,
+    scratch: Scratch,
+) -> None:
+    """Step 1: two contexts at a time with the T targets of a tile."""
+    place = 0
+    for first in range(0, len(scratch.targets), len(shape.tile)):
+        targets = take(scratch.targets, first, shape.tile)
+        for i in range(0, contexts, 2):
+            pair = take(scratch.contexts, i, (0, 0))
+            sums = zeros(shape.tile + shape.tile, shape.lanes)
+            for column in range(0, shape.row, len(shape.lanes)):
+                us = load_rows(u, pair, column, shape.lanes)
+                vs = load_rows(v, targets, column, shape.lanes)
+                sums = add_products(us, vs, sums)
+            store_sums(scratch.slopes, place, sums)
+            place += shape.stride
+
+
+@_inline
+def _slopes(
+    contexts: int,
+    rate: np.float32,
+    loss: tuple[Any, Any, Any],
+    shape: Shape,
+    scratch: Scratch,
+) -> tuple[Any, Any, Any]:
+    """Step 2: turn dots into c, and take the loss along.
+
+    log(1 + exp(y)) is max(y, 0) + log(1 + exp(-abs(y))). The second parts are added up
+    as a product of 1 + exp(-abs(y)), whose exponent is split off before it overflows.
+    """
+    product, exponents, linear = loss
+    one = fill(np.float32(1), shape.lanes)
+    rates = fill(-rate, shape.lanes)
+    place = 0
+    for first in range(0, len(scratch.signs), shape.stride):
+        for i in range(0, contexts, 2):
+            bias = first if i + 1 < contexts else first + len(scratch.signs)
+            for lane in range(0, shape.stride, len(shape.lanes)):
+                sign = load(scratch.signs, first + lane, shape.lanes)
+                mark = load(scratch.bias, bias + lane, shape.lanes)
+                y = multiply_add(load(scratch.slopes, place, shape.lanes), sign, mark)
+                small = exp_of_minus(y)
+                whole = add(one, small)
+                sigmoid = divide(where_positive(y, one, small), whole)
+                store(scratch.slopes, place, multiply(multiply(rates, sign), sigmoid))
+                linear = add(linear, positive_part(y))
+                product = multiply(product, whole)
+                exponents = add(exponents, exponent(product))
+                product = mantissa(product)
+                place += len(shape.lanes)
+    for i in range(contexts):
+        scratch.slots[i] = (i >> 1) * shape.stride + (i & 1) * len(shape.tile)
+    return product, exponents, linear
+
+
+@_inline
+def _total(loss: tuple[Any, Any, Any], shape: Shape, scratch: Scratch) -> float:
+    """Return the loss that a product, its exponents and a sum hold between them."""
+    product, exponents, linear = loss
+    width = len(shape.lanes)
+    total = 0.0
+    store(scratch.held_v, 0, product)
+    for lane in range(width):
+        total += np.log(np.float64(scratch.held_v[lane]))
+    store(scratch.held_v, 0, exponents)
+    for lane in range(width):
+        total += np.float64(scratch.held_v[lane]) * np.log(2.0)
+    store(scratch.held_v, 0, linear)
+    for lane in range(width):
+        total += np.float64(scratch.held_v[lane])
+    return total
+
+
+@_inline
+def _merge_repeats(
+    contexts: int, per_tile: int, shape: Shape, scratch: Scratch
+) -> int:
+    """Step 3: add up the c of equal contexts; return how many different ones remain."""
+    rows = 0
+    for i in range(contexts):
+        same = 0
+        while same < rows and scratch.contexts[same] != scratch.contexts[i]:
+            same += 1
+        slot = scratch.slots[i]
+        if same == rows:
+            scratch.contexts[rows] = scratch.contexts[i]
+            scratch.slots[rows] = slot
+            rows += 1
+            continue
+        for target in range(len(scratch.targets)):
+            size = len(shape.tile)
+            place = target // size * per_tile + target % size
+            scratch.slopes[place + scratch.slots[same]] += scratch.slopes[place + slot]
+    return rows
+
+
+@_inline
+def _move(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    contexts: int,
+    per_tile: int,
+    shape: Shape,
+    scratch: Scratch,
+) -> None:
+    """Step 4, W dimensions at a time.
+
+    The moves by all tiles but the last are held back, so that each tile sees u and v as
+    they were; the last one moves u by all of them. Rows of v are read again before they
+    move, for a target may stand there twice.
+    """
+    tile, lanes = shape.tile, shape.lanes
+    last = len(scratch.targets) - len(tile)
+    slopes = last // len(tile) * per_tile
+    targets = take(scratch.targets, last, tile)
+    for column in range(0, shape.row, len(lanes)):
+        if last > 0:
+            _hold_back(u, v, contexts, per_tile, column, shape, scratch)
+        vs = load_rows(v, targets, column, lanes)
+        moves = zeros(tile, lanes)
+        for i in range(contexts):
+            c = spread(take(scratch.slopes, slopes + scratch.slots[i], tile), lanes)
+            old = load(u, scratch.contexts[i] + column, lanes)
+            moves = add_scaled(c, old, moves)
+            new = add_weighted(c, vs, old)
+            if last > 0:
+                new = add(new, load(scratch.held_u, i * len(lanes), lanes))
+            store(u, scratch.contexts[i] + column, new)
+        add_to_rows(v, targets, column, moves)
+        for first in range(0, last, len(tile)):
+            held = take(scratch.held_rows, first, tile)
+            moves = load_rows(scratch.held_v, held, 0, lanes)
+            add_to_rows(v, take(scratch.targets, first, tile), column, moves)
+
+
+@_inline
+def _hold_back(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    contexts: int,
+    per_tile: int,
+    column: int,
+    shape: Shape,
+    scratch: Scratch,
+) -> None:
+    """Add up how far all tiles but the last move W dimensions of u and v."""
+    tile, lanes = shape.tile, shape.lanes
+    for i in range(contexts):
+        store(scratch.held_u, i * len(lanes), fill(np.float32(0), lanes))
+    for first in range(0, len(scratch.targets) - len(tile), len(tile)):
+        slopes = first // len(tile) * per_tile
+        vs = load_rows(v, take(scratch.targets, first, tile), column, lanes)
+        moves = zeros(tile, lanes)
+        for i in range(contexts):
+            c = spread(take(scratch.slopes, slopes + scratch.slots[i], tile), lanes)
+            moves = add_scaled(c, load(u, scratch.contexts[i] + column, lanes), moves)
+            held = load(scratch.held_u, i * len(lanes), lanes)
+            store(scratch.held_u, i * len(lanes), add_weighted(c, vs, held))
+        store_rows(scratch.held_v, take(scratch.held_rows, first, tile), 0, moves)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def train_block(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    ids: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    rates: tuple[float, float],
+    shape: Shape,
+    draws: Draws,
+    scratch: Scratch,
+) -> tuple[float, int]:
+    """Train on one block, in place.
+
+    Args:
+        u: (V * R,) float32, the input vectors' rows one after another.
+        v: (V * R,) float32, the output vectors' rows.
+        ids: (n,) int32, each below V.
+        offsets: (sentences + 1,) int64, rising from 0 to n.
+        rates: the learning rate at position 0, and what each position adds to it.
+        shape: the sizes.
+        draws: keys and tables.
+        scratch: room for the longest sentence of the block.
+
+    Returns:
+        The loss summed over all pairs, and their number.
+    """
+    total, pairs, seen = 0.0, 0, 0
+    scratch.last_seen[:] = -1
+    for sentence in range(len(offsets) - 1):
+        kept = _keep_words(
+            ids, offsets[sentence], offsets[sentence + 1], draws, scratch, seen
+        )
+        _draw_negatives(kept, draws, scratch)
+        nothing = fill(np.float32(0), shape.lanes)
+        loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
+        for centre in range(kept):
+            low = max(0, centre - scratch.reach[centre])
+            high = min(kept - 1, centre + scratch.reach[centre])
+            contexts = high - low
+            if contexts == 0:
+                continue
+            collisions = _find_rows(centre, low, high, shape, draws, scratch)
+            if centre + 1 < kept:
+                _prefetch_next(u, v, centre, kept, shape, draws, scratch)
+            _dots(u, v, contexts, shape, scratch)
+            if collisions:
+                _mark_collisions(NOWHERE, shape, draws, scratch)
+            rate = np.float32(rates[0] + rates[1] * scratch.places[centre])
+            loss = _slopes(contexts, rate, loss, shape, scratch)
+            if collisions:
+                _mark_collisions(np.float32(0), shape, draws, scratch)
+            per_tile = (contexts + 1) // 2 * shape.stride
+            rows = contexts
+            if scratch.repeats[high] >= seen + low:
+                rows = _merge_repeats(contexts, per_tile, shape, scratch)
+            _move(u, v, rows, per_tile, shape, scratch)
+            pairs += contexts
+        total += _total(loss, shape, scratch)
+        seen += kept
+    return total, pairs
