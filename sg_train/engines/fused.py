@@ -203,6 +203,7 @@ def make_scratch(
         held_u=_aligned(contexts * width),
         held_v=_aligned(tiles * tile * width),
         held_rows=np.arange(0, tiles * tile * width, width, dtype=np.int64),
+        coming=np.zeros(2 + plan.negatives, dtype=np.int64),
     )
 
 

@@ -59,7 +59,7 @@ _U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 SLOTS = 4096  # of the table that notices repeats; a power of two
-LINE = 16  # floats of a cache line
+AHEAD = 2
 NOWHERE = np.float32(-1e30)  # the y of a lane that takes no part: loss 0, c 0
 
 
@@ -103,6 +103,7 @@ class Scratch(NamedTuple):
     held_u: NDArray[np.float32]  # ((2 * window + 1) * W,)
     held_v: NDArray[np.float32]  # (C * T * W,)
     held_rows: NDArray[np.int64]  # (C * T,) multiples of W
+    coming: NDArray[np.int64]  # (2 + K,) first place of rows to prefetch
 
 
 _inline = njit(nogil=True, forceinline=True, error_model="numpy")
@@ -165,8 +166,9 @@ def _draw_negatives(kept: int, draws: Draws, scratch: Scratch) -> None:
         for k in range(draws.negatives):
             bits = _bits(draws.negative_key, first + k)
             cell = ((bits >> _U32) * np.uint64(len(table))) >> _U32
-            own = (bits & _LOW_HALF) < table[cell, 0]
-            word = np.int32(cell) if own else np.int32(table[cell, 1])
+            alias = np.int64(table[cell, 1])
+            own = np.int64((bits & _LOW_HALF) < table[cell, 0])  # no branch: a toss
+            word = alias + own * (np.int64(cell) - alias)
             scratch.negatives[i * draws.negatives + k] = word
 
 
@@ -206,27 +208,27 @@ def _mark_collisions(
 
 
 @_inline
-def _prefetch_next(
-    u: NDArray[np.float32],
-    v: NDArray[np.float32],
-    centre: int,
-    kept: int,
-    shape: Shape,
-    draws: Draws,
-    scratch: Scratch,
+def _find_coming(
+    centre: int, kept: int, shape: Shape, draws: Draws, scratch: Scratch
 ) -> None:
-    """Ask for the rows that the next window needs and this one does not."""
-    entering = min(kept - 1, centre + 1 + draws.window)
-    context = np.int64(scratch.words[entering]) * shape.row
-    target = np.int64(scratch.words[centre + 1]) * shape.row
-    for line in range(0, shape.row, LINE):
-        prefetch(u, context + line)
-        prefetch(v, target + line)
-    first = (centre + 1) * draws.negatives
-    for k in range(first, first + draws.negatives):
-        target = np.int64(scratch.negatives[k]) * shape.row
-        for line in range(0, shape.row, LINE):
-            prefetch(v, target + line)
+    """List the rows that a window soon to come needs and that may not be near yet."""
+    coming = min(kept - 1, centre + AHEAD)
+    entering = min(kept - 1, coming + draws.window)
+    scratch.coming[0] = np.int64(scratch.words[entering]) * shape.row
+    scratch.coming[1] = np.int64(scratch.words[coming]) * shape.row
+    for k in range(draws.negatives):
+        word = scratch.negatives[coming * draws.negatives + k]
+        scratch.coming[2 + k] = np.int64(word) * shape.row
+
+
+@_inline
+def _prefetch(
+    u: NDArray[np.float32], v: NDArray[np.float32], column: int, scratch: Scratch
+) -> None:
+    """Ask for a column of the coming rows."""
+    prefetch(u, scratch.coming[0] + column)
+    for i in range(1, len(scratch.coming)):
+        prefetch(v, scratch.coming[i] + column)
 
 
 @_inline
@@ -353,6 +355,7 @@ def _move(
     for column in range(0, shape.row, len(lanes)):
         if last > 0:
             _hold_back(u, v, contexts, per_tile, column, shape, scratch)
+        _prefetch(u, v, column, scratch)
         vs = load_rows(v, targets, column, lanes)
         moves = zeros(tile, lanes)
         for i in range(contexts):
@@ -438,8 +441,7 @@ def train_block(
             if contexts == 0:
                 continue
             collisions = _find_rows(centre, low, high, shape, draws, scratch)
-            if centre + 1 < kept:
-                _prefetch_next(u, v, centre, kept, shape, draws, scratch)
+            _find_coming(centre, kept, shape, draws, scratch)
             _dots(u, v, contexts, shape, scratch)
             if collisions:
                 _mark_collisions(NOWHERE, shape, draws, scratch)

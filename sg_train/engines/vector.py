@@ -40,7 +40,7 @@ _EXP2 = (
 )
 _LOG2_E = 1.4426950408889634
 _ROUNDER = 12582912.0  # 1.5 * 2 ** 23: adding it leaves no bits for a fraction
-_LOWEST_EXPONENT = -126.0
+_LOWEST_POWER = -60.0  # of 2: below, exp counts as 0, lest denormals slow all down
 
 
 def native_lanes() -> int:
@@ -214,10 +214,6 @@ def _emit_exp_of_minus(typing, a):
             arguments[0].type,
         )
         power = builder.fmul(absolute, _constant(-_LOG2_E, lanes))
-        lowest = _constant(_LOWEST_EXPONENT, lanes)
-        power = builder.select(
-            builder.fcmp_unordered("<", power, lowest), lowest, power
-        )
         rounder = _constant(_ROUNDER, lanes)
         rounded = builder.fadd(power, rounder)
         fraction = builder.fsub(power, builder.fsub(rounded, rounder))
@@ -230,16 +226,19 @@ def _emit_exp_of_minus(typing, a):
         shift = ir.Constant(ints, [23] * lanes)
         exponent = builder.shl(builder.bitcast(rounded, ints), shift)
         bits = builder.add(builder.bitcast(result, ints), exponent)
-        return builder.bitcast(bits, result.type)
+        lowest = _constant(_LOWEST_POWER, lanes)
+        too_low = builder.fcmp_unordered("<", power, lowest)
+        zero = _constant(0.0, lanes)
+        return builder.select(too_low, zero, builder.bitcast(bits, result.type))
 
     return a(a), generate
 
 
 @_compiled_by(_emit_exp_of_minus)
 def exp_of_minus(a: Vector) -> Vector:
-    """Return exp(-abs(a)), relative error 2e-7; below 1e-38 it stays there."""
-    power = np.maximum(np.abs(a) * np.float32(-_LOG2_E), np.float32(_LOWEST_EXPONENT))
-    return np.exp2(power.astype(np.float64)).astype(np.float32)
+    """Return exp(-abs(a)), relative error 2e-7; 0 where it is below 2 ** -60."""
+    power = np.abs(a) * np.float32(-_LOG2_E)
+    return np.where(power < _LOWEST_POWER, np.float32(0), np.exp2(power))
 
 
 def _emit_mantissa(typing, a):
