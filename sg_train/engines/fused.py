@@ -145,7 +145,6 @@ def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
         stride=-(-2 * tile // lanes) * lanes,
         lanes=(0,) * lanes,
         tile=(0,) * tile,
-        group=(0,) * (2 if lanes == 16 else 1),
     )
 
 
@@ -180,7 +179,7 @@ def make_scratch(
     longest = max(1, longest)
     width, tile = len(shape.lanes), len(shape.tile)
     tiles = -(-(1 + plan.negatives) // tile)
-    contexts = 2 * plan.window + 2
+    contexts = 2 * plan.window + 1
     signs = np.ones((tiles, shape.stride), dtype=np.float32)
     signs[0, [0, tile]] = -1
     bias = np.full((2, tiles, shape.stride), kernel.NOWHERE, dtype=np.float32)
@@ -203,7 +202,7 @@ def make_scratch(
         bias=bias.reshape(-1),
         held_u=_aligned(contexts * width),
         held_v=_aligned(tiles * tile * width),
-        held_rows=np.arange(0, max(contexts, tiles * tile), dtype=np.int64) * width,
+        held_rows=np.arange(0, tiles * tile * width, width, dtype=np.int64),
         coming=np.zeros(2 + plan.negatives, dtype=np.int64),
     )
 

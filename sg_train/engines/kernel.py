@@ -30,7 +30,6 @@ from sg_train.engines.vector import (
     add,
     add_products,
     add_scaled,
-    add_tiles,
     add_to_rows,
     add_weighted,
     divide,
@@ -44,7 +43,7 @@ from sg_train.engines.vector import (
     multiply_add,
     positive_part,
     prefetch,
-    spread_from,
+    spread,
     store,
     store_rows,
     store_sums,
@@ -71,7 +70,6 @@ class Shape(NamedTuple):
     stride: int  # S: 2 * T, rounded up to whole vectors
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
-    group: tuple[int, ...]  # as many zeros as contexts move at a time
 
 
 class Draws(NamedTuple):
@@ -104,7 +102,7 @@ class Scratch(NamedTuple):
     bias: NDArray[np.float32]  # (2 * C * S,) NOWHERE or 0: full pairs, then odd ones
     held_u: NDArray[np.float32]  # ((2 * window + 1) * W,)
     held_v: NDArray[np.float32]  # (C * T * W,)
-    held_rows: NDArray[np.int64]  # multiples of W
+    held_rows: NDArray[np.int64]  # (C * T,) multiples of W
     coming: NDArray[np.int64]  # (2 + K,) first place of rows to prefetch
 
 
@@ -289,7 +287,7 @@ def _slopes(
                 exponents = add(exponents, exponent(product))
                 product = mantissa(product)
                 place += len(shape.lanes)
-    for i in range(contexts + 1):
+    for i in range(contexts):
         scratch.slots[i] = (i >> 1) * shape.stride + (i & 1) * len(shape.tile)
     return product, exponents, linear
 
@@ -332,11 +330,6 @@ def _merge_repeats(
             size = len(shape.tile)
             place = target // size * per_tile + target % size
             scratch.slopes[place + scratch.slots[same]] += scratch.slopes[place + slot]
-            scratch.slopes[place + slot] = 0
-        empty = slot
-    if rows < contexts:  # fill up an odd pair
-        scratch.contexts[rows] = scratch.contexts[0]
-        scratch.slots[rows] = empty
     return rows
 
 
@@ -355,7 +348,7 @@ def _move(
     they were; the last one moves u by all of them. Rows of v are read again before they
     move, for a target may stand there twice.
     """
-    tile, lanes, group = shape.tile, shape.lanes, shape.group
+    tile, lanes = shape.tile, shape.lanes
     last = len(scratch.targets) - len(tile)
     slopes = last // len(tile) * per_tile
     targets = take(scratch.targets, last, tile)
@@ -365,19 +358,14 @@ def _move(
         _prefetch(u, v, column, scratch)
         vs = load_rows(v, targets, column, lanes)
         moves = zeros(tile, lanes)
-        for i in range(0, contexts, len(group)):
-            slots = take(scratch.slots, i, group)
-            c = spread_from(scratch.slopes, slots, slopes, tile, lanes)
-            rows = take(scratch.contexts, i, group)
-            us = load_rows(u, rows, column, lanes)
-            moves = add_scaled(c, us, moves)
-            us = add_weighted(c, vs, us)
+        for i in range(contexts):
+            c = spread(take(scratch.slopes, slopes + scratch.slots[i], tile), lanes)
+            old = load(u, scratch.contexts[i] + column, lanes)
+            moves = add_scaled(c, old, moves)
+            new = add_weighted(c, vs, old)
             if last > 0:
-                held = load_rows(
-                    scratch.held_u, take(scratch.held_rows, i, group), 0, lanes
-                )
-                us = add_tiles(us, held)
-            store_rows(u, rows, column, us)
+                new = add(new, load(scratch.held_u, i * len(lanes), lanes))
+            store(u, scratch.contexts[i] + column, new)
         add_to_rows(v, targets, column, moves)
         for first in range(0, last, len(tile)):
             held = take(scratch.held_rows, first, tile)
@@ -396,21 +384,18 @@ def _hold_back(
     scratch: Scratch,
 ) -> None:
     """Add up how far all tiles but the last move W dimensions of u and v."""
-    tile, lanes, group = shape.tile, shape.lanes, shape.group
-    for i in range(0, len(scratch.held_u), len(lanes)):
-        store(scratch.held_u, i, fill(np.float32(0), lanes))
+    tile, lanes = shape.tile, shape.lanes
+    for i in range(contexts):
+        store(scratch.held_u, i * len(lanes), fill(np.float32(0), lanes))
     for first in range(0, len(scratch.targets) - len(tile), len(tile)):
         slopes = first // len(tile) * per_tile
         vs = load_rows(v, take(scratch.targets, first, tile), column, lanes)
         moves = zeros(tile, lanes)
-        for i in range(0, contexts, len(group)):
-            slots = take(scratch.slots, i, group)
-            c = spread_from(scratch.slopes, slots, slopes, tile, lanes)
-            us = load_rows(u, take(scratch.contexts, i, group), column, lanes)
-            moves = add_scaled(c, us, moves)
-            rows = take(scratch.held_rows, i, group)
-            held = load_rows(scratch.held_u, rows, 0, lanes)
-            store_rows(scratch.held_u, rows, 0, add_weighted(c, vs, held))
+        for i in range(contexts):
+            c = spread(take(scratch.slopes, slopes + scratch.slots[i], tile), lanes)
+            moves = add_scaled(c, load(u, scratch.contexts[i] + column, lanes), moves)
+            held = load(scratch.held_u, i * len(lanes), lanes)
+            store(scratch.held_u, i * len(lanes), add_weighted(c, vs, held))
         store_rows(scratch.held_v, take(scratch.held_rows, first, tile), 0, moves)
 
 

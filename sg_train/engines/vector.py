@@ -301,7 +301,11 @@ def prefetch(array: Array, index: int) -> None:
 
 def _emit_take(typing, array, index, like):
     def generate(context, builder, signature, arguments):
-        items = _items(context, builder, array, arguments[0], arguments[1], len(like))
+        place = _address(context, builder, signature.args[0], *arguments[:2])
+        items = [
+            builder.load(builder.gep(place, [ir.Constant(_INT, i)], inbounds=True))
+            for i in range(signature.return_type.count)
+        ]
         return context.make_tuple(builder, signature.return_type, items)
 
     items = types.UniTuple(array.dtype, len(like))
@@ -312,39 +316,6 @@ def _emit_take(typing, array, index, like):
 def take(array: NDArray[Any], index: int, like: tuple[int, ...]) -> tuple[Any, ...]:
     """Return as many items of a flat array, from a place on, as `like` is long."""
     return tuple(_inside(array, index, len(like)))
-
-
-def _emit_spread_from(typing, array, places, offset, like, lanes):
-    def generate(context, builder, signature, arguments):
-        vectors = []
-        for place in cgutils.unpack_tuple(builder, arguments[1]):
-            index = builder.add(place, arguments[2])
-            items = _items(context, builder, array, arguments[0], index, len(like))
-            vectors += [_splat(builder, item, len(lanes)) for item in items]
-        return context.make_tuple(builder, signature.return_type, vectors)
-
-    tile = types.UniTuple(_VectorType(len(lanes)), len(places) * len(like))
-    return tile(array, places, types.intp, like, lanes), generate
-
-
-@_compiled_by(_emit_spread_from)
-def spread_from(
-    array: Array,
-    places: tuple[int, ...],
-    offset: int,
-    like: tuple[int, ...],
-    lanes: tuple[int, ...],
-) -> Tile:
-    """Return vectors that hold one number each, in every lane.
-
-    They are as many numbers as `like` is long, from each place plus the offset on.
-    """
-    numbers = [
-        number
-        for place in places
-        for number in _inside(array, place + offset, len(like))
-    ]
-    return tuple(np.full(len(lanes), number, np.float32) for number in numbers)
 
 
 def _emit_load_rows(typing, array, rows, column, lanes):
@@ -393,8 +364,9 @@ def add_to_rows(array: Array, rows: tuple[int, ...], column: int, tile: Tile) ->
 def _emit_store_rows(typing, array, rows, column, tile):
     def generate(context, builder, signature, arguments):
         vectors = cgutils.unpack_tuple(builder, arguments[3])
-        places = cgutils.unpack_tuple(builder, arguments[1])
-        for row, vector in zip(places[::-1], vectors[::-1], strict=True):
+        for row, vector in zip(
+            cgutils.unpack_tuple(builder, arguments[1]), vectors, strict=True
+        ):
             index = builder.add(row, arguments[2])
             place = _address(context, builder, array, arguments[0], index)
             _store(builder, vector, place)
@@ -405,8 +377,8 @@ def _emit_store_rows(typing, array, rows, column, tile):
 
 @_compiled_by(_emit_store_rows)
 def store_rows(array: Array, rows: tuple[int, ...], column: int, tile: Tile) -> None:
-    """Write W floats of several rows at a column, from the last to the first row."""
-    for row, vector in zip(rows[::-1], tile[::-1], strict=True):
+    """Write W floats of several rows, each given by its first place, at a column."""
+    for row, vector in zip(rows, tile, strict=True):
         _inside(array, row + column, len(vector))[:] = vector
 
 
@@ -422,6 +394,24 @@ def _emit_zeros(typing, like, lanes):
 def zeros(like: tuple[int, ...], lanes: tuple[int, ...]) -> Tile:
     """Return a tile of zeros with as many vectors as `like` is long."""
     return tuple(np.zeros(len(lanes), dtype=np.float32) for _ in like)
+
+
+def _emit_spread(typing, numbers, lanes):
+    def generate(context, builder, signature, arguments):
+        vectors = [
+            _splat(builder, number, len(lanes))
+            for number in cgutils.unpack_tuple(builder, arguments[0])
+        ]
+        return context.make_tuple(builder, signature.return_type, vectors)
+
+    tile = types.UniTuple(_VectorType(len(lanes)), len(numbers))
+    return tile(numbers, lanes), generate
+
+
+@_compiled_by(_emit_spread)
+def spread(numbers: tuple[float, ...], lanes: tuple[int, ...]) -> Tile:
+    """Return a tile whose vectors hold one of the numbers each, in every lane."""
+    return tuple(np.full(len(lanes), number, np.float32) for number in numbers)
 
 
 def _emit_add_products(typing, xs, ys, tile):
@@ -446,66 +436,48 @@ def add_products(xs: Tile, ys: Tile, tile: Tile) -> Tile:
     return tuple(old + new for old, new in zip(tile, products, strict=True))
 
 
-def _emit_add_tiles(typing, one, other):
+def _emit_add_weighted(typing, weights, tile, vector):
     def generate(context, builder, signature, arguments):
-        pairs = zip(
-            *(cgutils.unpack_tuple(builder, tile) for tile in arguments), strict=True
-        )
-        added = [builder.fadd(a, b) for a, b in pairs]
-        return context.make_tuple(builder, signature.return_type, added)
+        total = arguments[2]
+        for weight, part in zip(
+            cgutils.unpack_tuple(builder, arguments[0]),
+            cgutils.unpack_tuple(builder, arguments[1]),
+            strict=True,
+        ):
+            total = _multiply_add(builder, weight, part, total)
+        return total
 
-    return one(one, other), generate
-
-
-@_compiled_by(_emit_add_tiles)
-def add_tiles(one: Tile, other: Tile) -> Tile:
-    """Return the sum of two tiles, vector by vector."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
-
-
-def _emit_add_weighted(typing, weights, parts, tile):
-    def generate(context, builder, signature, arguments):
-        weight, part, sums = (cgutils.unpack_tuple(builder, x) for x in arguments)
-        added = []
-        for i, total in enumerate(sums):
-            for j, vector in enumerate(part):
-                total = _multiply_add(builder, weight[i * len(part) + j], vector, total)
-            added.append(total)
-        return context.make_tuple(builder, signature.return_type, added)
-
-    return tile(weights, parts, tile), generate
+    return vector(weights, tile, vector), generate
 
 
 @_compiled_by(_emit_add_weighted)
-def add_weighted(weights: Tile, parts: Tile, tile: Tile) -> Tile:
-    """Return tile[i] + the sum over j of weights[i * len(parts) + j] * parts[j]."""
-    rows = [weights[i : i + len(parts)] for i in range(0, len(weights), len(parts))]
-    return tuple(
-        old + sum(w * part for w, part in zip(row, parts, strict=True))
-        for old, row in zip(tile, rows, strict=True)
-    )
+def add_weighted(weights: Tile, tile: Tile, vector: Vector) -> Vector:
+    """Return vector + the sum over a tile of weight * part."""
+    for weight, part in zip(weights, tile, strict=True):
+        vector = vector + weight * part
+    return vector
 
 
-def _emit_add_scaled(typing, weights, parts, tile):
+def _emit_add_scaled(typing, weights, vector, tile):
     def generate(context, builder, signature, arguments):
-        weight, part, sums = (cgutils.unpack_tuple(builder, x) for x in arguments)
-        added = []
-        for j, total in enumerate(sums):
-            for i, vector in enumerate(part):
-                total = _multiply_add(builder, weight[i * len(sums) + j], vector, total)
-            added.append(total)
+        added = [
+            _multiply_add(builder, weight, arguments[1], old)
+            for weight, old in zip(
+                cgutils.unpack_tuple(builder, arguments[0]),
+                cgutils.unpack_tuple(builder, arguments[2]),
+                strict=True,
+            )
+        ]
         return context.make_tuple(builder, signature.return_type, added)
 
-    return tile(weights, parts, tile), generate
+    return tile(weights, vector, tile), generate
 
 
 @_compiled_by(_emit_add_scaled)
-def add_scaled(weights: Tile, parts: Tile, tile: Tile) -> Tile:
-    """Return tile[j] + the sum over i of weights[i * len(tile) + j] * parts[i]."""
-    return tuple(
-        old + sum(w * part for w, part in zip(weights[j :: len(tile)], parts, strict=True))
-        for j, old in enumerate(tile)
-    )
+def add_scaled(weights: Tile, vector: Vector, tile: Tile) -> Tile:
+    """Return a tile with weight * vector added to each of its parts."""
+    pairs = zip(weights, tile, strict=True)
+    return tuple(old + weight * vector for weight, old in pairs)
 
 
 def _emit_store_sums(typing, array, index, tile):
@@ -541,16 +513,6 @@ def _inside(array: NDArray[Any], index: int, length: int) -> NDArray[Any]:
     if not 0 <= index <= len(array) - length:
         raise IndexError(f"{index} to {index + length} of {len(array)}")
     return array[index : index + length]
-
-
-def _items(
-    context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int
-) -> list[Any]:
-    place = _address(context, builder, kind, array, index)
-    places = [
-        builder.gep(place, [ir.Constant(_INT, i)], inbounds=True) for i in range(count)
-    ]
-    return [builder.load(place) for place in places]
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
