@@ -56,6 +56,7 @@ class FusedEngine:
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
+        self._table = pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
         for _ in range(threads):
             self._idle.put(make_scratch(0, plan, self._shape))
@@ -123,7 +124,7 @@ class FusedEngine:
                 sentences.offsets,
                 rates,
                 self._shape,
-                make_draws(self._plan, place),
+                make_draws(self._plan, self._table, place),
                 scratch,
             )
             return loss, pairs
@@ -148,8 +149,10 @@ def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
     )
 
 
-def make_draws(plan: SamplingPlan, place: Place) -> kernel.Draws:
-    """Gather what decides the draws in a block."""
+def make_draws(
+    plan: SamplingPlan, table: NDArray[np.uint64], place: Place
+) -> kernel.Draws:
+    """Gather what decides the draws in a block; `table` is from `pack_table`."""
     keep, window, negative = (
         np.uint64(plan.key(*place, purpose))
         for purpose in (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
@@ -159,11 +162,16 @@ def make_draws(plan: SamplingPlan, place: Place) -> kernel.Draws:
         window,
         negative,
         plan.keep_limits,
-        plan.negative_table,
+        table,
         plan.window,
         plan.dynamic,
         plan.negatives,
     )
+
+
+def pack_table(table: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Put a cell's coin and alias into one number, so that one read fetches both."""
+    return table[:, 0] | table[:, 1].astype(np.uint64) << np.uint64(32)
 
 
 def make_scratch(
@@ -188,6 +196,7 @@ def make_scratch(
         bias[:, where, lane] = 0
         bias[0, where, lane + tile] = 0
     return kernel.Scratch(
+        bits=np.zeros(longest, dtype=np.uint64),
         words=np.zeros(longest, dtype=np.int32),
         places=np.zeros(longest, dtype=np.int32),
         reach=np.zeros(longest, dtype=np.int32),

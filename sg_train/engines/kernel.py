@@ -79,7 +79,7 @@ class Draws(NamedTuple):
     window_key: np.uint64
     negative_key: np.uint64
     keep_limits: NDArray[np.uint32]  # (V,)
-    negative_table: NDArray[np.uint32]  # (V, 2)
+    negative_table: NDArray[np.uint64]  # (V,) alias in the high half, coin in the low
     window: int
     dynamic: bool
     negatives: int  # K
@@ -88,11 +88,12 @@ class Draws(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one thread's work; what is written first in a sentence or window."""
 
+    bits: NDArray[np.uint64]  # (longest,) of draws
     words: NDArray[np.int32]  # (longest,) the kept words of a sentence
     places: NDArray[np.int32]  # (longest,) their positions in the block
     reach: NDArray[np.int32]  # (longest,) words to each side
-    repeats: NDArray[np.int64]  # (longest,) see _keep_words
-    negatives: NDArray[np.int32]  # (longest * K,)
+    repeats: NDArray[np.int64]  # (longest,) see _note_repeats
+    negatives: NDArray[np.int32]  # (K * longest,)
     last_seen: NDArray[np.int64]  # (SLOTS,)
     contexts: NDArray[np.int64]  # (2 * window + 1,) first place of each row of u
     slots: NDArray[np.int64]  # (2 * window + 1,) where a context's c are in `slopes`
@@ -120,56 +121,67 @@ def _bits(key: np.uint64, place: int) -> np.uint64:
 
 @_inline
 def _keep_words(
-    ids: NDArray[np.int32],
-    start: int,
-    end: int,
-    draws: Draws,
-    scratch: Scratch,
-    seen: int,
+    ids: NDArray[np.int32], start: int, end: int, draws: Draws, scratch: Scratch
 ) -> int:
-    """Subsample a sentence and draw its reaches; return how many words are kept.
+    """Subsample a sentence; return how many words are kept.
+
+    Here as below, draws have loops of their own, which the compiler vectorises.
+    """
+    for i in range(end - start):
+        scratch.bits[i] = _bits(draws.keep_key, start + i)
+    kept = 0
+    for i in range(end - start):
+        word = ids[start + i]
+        scratch.words[kept] = word
+        scratch.places[kept] = start + i
+        kept += np.int64(scratch.bits[i] >> _U32 <= draws.keep_limits[word])
+    return kept
+
+
+@_inline
+def _draw_reaches(kept: int, draws: Draws, scratch: Scratch) -> None:
+    """Draw how far each centre of a sentence looks."""
+    for i in range(kept):
+        high = _bits(draws.window_key, scratch.places[i]) >> _U32
+        drawn = np.int32((high * np.uint64(draws.window)) >> _U32)
+        scratch.reach[i] = drawn + 1 if draws.dynamic else draws.window
+
+
+@_inline
+def _draw_negatives(kept: int, draws: Draws, scratch: Scratch) -> None:
+    """Draw the negatives of a sentence's centres: first all with k = 0, and so on."""
+    count, cells = draws.negatives, np.uint64(len(draws.negative_table))
+    longest = len(scratch.words)
+    for k in range(count):
+        for i in range(kept):
+            place = np.int64(scratch.places[i]) * count + k
+            scratch.bits[i] = _bits(draws.negative_key, place)
+        for i in range(kept):
+            bits = scratch.bits[i]
+            cell = ((bits >> _U32) * cells) >> _U32
+            entry = draws.negative_table[cell]
+            alias = entry >> _U32
+            # All ones if the coin shows the cell's own word: a branch would be a toss.
+            own = np.int64((bits & _LOW_HALF) - (entry & _LOW_HALF)) >> 63
+            word = np.int64(alias) ^ (np.int64(cell ^ alias) & own)
+            scratch.negatives[k * longest + i] = word
+
+
+@_inline
+def _note_repeats(kept: int, seen: int, scratch: Scratch) -> None:
+    """Prepare to tell cheaply that no word stands in a window twice.
 
     `repeats[i]` becomes the last place, counted from the start of the block, at which a
     word of the sentence up to i was seen that occurs again up to i. So a window from
     `low` to `high` can hold a word twice only if repeats[high] >= seen + low. Words
     that share a slot of the table pass for repeats; to merge none is no harm.
     """
-    kept = 0
-    for place in range(start, end):
-        word = ids[place]
-        scratch.words[kept] = word
-        scratch.places[kept] = place
-        bits = _bits(draws.keep_key, place) >> _U32
-        kept += np.int64(bits <= draws.keep_limits[word])
     repeat = np.int64(-1)
     for i in range(kept):
         slot = scratch.words[i] & (SLOTS - 1)
         repeat = max(repeat, scratch.last_seen[slot])
         scratch.last_seen[slot] = seen + i
         scratch.repeats[i] = repeat
-        if draws.dynamic:
-            high = _bits(draws.window_key, scratch.places[i]) >> _U32
-            scratch.reach[i] = np.int32(1) + np.int32(
-                (high * np.uint64(draws.window)) >> _U32
-            )
-        else:
-            scratch.reach[i] = draws.window
-    return kept
-
-
-@_inline
-def _draw_negatives(kept: int, draws: Draws, scratch: Scratch) -> None:
-    """Draw the negatives of all centres of a sentence from the alias table."""
-    table = draws.negative_table
-    for i in range(kept):
-        first = np.int64(scratch.places[i]) * draws.negatives
-        for k in range(draws.negatives):
-            bits = _bits(draws.negative_key, first + k)
-            cell = ((bits >> _U32) * np.uint64(len(table))) >> _U32
-            alias = np.int64(table[cell, 1])
-            own = np.int64((bits & _LOW_HALF) < table[cell, 0])  # no branch: a toss
-            word = alias + own * (np.int64(cell) - alias)
-            scratch.negatives[i * draws.negatives + k] = word
 
 
 @_inline
@@ -185,7 +197,7 @@ def _find_rows(
     own = scratch.words[centre]
     scratch.targets[0] = np.int64(own) * shape.row
     for k in range(draws.negatives):
-        word = scratch.negatives[centre * draws.negatives + k]
+        word = scratch.negatives[k * len(scratch.words) + centre]
         scratch.targets[1 + k] = np.int64(word) * shape.row
         collisions += np.int64(word == own)
     for k in range(1 + draws.negatives, len(scratch.targets)):
@@ -217,7 +229,7 @@ def _find_coming(
     scratch.coming[0] = np.int64(scratch.words[entering]) * shape.row
     scratch.coming[1] = np.int64(scratch.words[coming]) * shape.row
     for k in range(draws.negatives):
-        word = scratch.negatives[coming * draws.negatives + k]
+        word = scratch.negatives[k * len(scratch.words) + coming]
         scratch.coming[2 + k] = np.int64(word) * shape.row
 
 
@@ -429,9 +441,11 @@ def train_block(
     scratch.last_seen[:] = -1
     for sentence in range(len(offsets) - 1):
         kept = _keep_words(
-            ids, offsets[sentence], offsets[sentence + 1], draws, scratch, seen
+            ids, offsets[sentence], offsets[sentence + 1], draws, scratch
         )
+        _draw_reaches(kept, draws, scratch)
         _draw_negatives(kept, draws, scratch)
+        _note_repeats(kept, seen, scratch)
         nothing = fill(np.float32(0), shape.lanes)
         loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
         for centre in range(kept):
