@@ -139,6 +139,11 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the model is trained."""
 
+    engine: Literal["auto", "autograd", "fused"] = Field(
+        default="auto",
+        description="`fused`: the fast one, on the CPU; `autograd`: the reference, on "
+        "any device; `auto`: fused where it has what the other settings ask for",
+    )
     device: str = Field(
         default="cpu", description="`cpu`, `cuda`, `cuda:1`, `mps`: any torch device"
     )
@@ -158,13 +163,13 @@ class TrainingConfig(_Section):
         default=256,
         ge=1,
         le=1_000_000,
-        description="windows a step",
+        description="windows a step of the autograd engine; the fused one takes one",
     )
     loader_workers: int = Field(
         default=0,
         ge=0,
         le=64,
-        description="processes that draw windows ahead; 0 draws them between steps",
+        description="processes that draw windows ahead for the autograd engine",
     )
     threads: Annotated[int | None, _OrNone] = Field(
         default=None,

@@ -8,7 +8,8 @@ from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import BlockResult
 from sg_train.model import SkipGram
 from sg_train.sampling.loader import Place
-from sg_train.sampling.windows import NO_WORD, SamplingPlan, draw_windows
+from sg_train.sampling.windows import SamplingPlan, draw_windows
+from tests.oracle import take_steps
 
 PLACES = [Place(0, 0), Place(0, 1), Place(1, 0)]
 DEVICES = [
@@ -50,26 +51,6 @@ def make_model(device: str = "cpu") -> SkipGram:
     return model.to(device)
 
 
-def numpy_steps(u, v, windows, rates) -> float:
-    """Take one float64 step a window, straight from the formula; return the loss."""
-    loss = 0.0
-    for i, rate in enumerate(rates):
-        contexts = [id for id in windows.contexts[i] if id != NO_WORD]
-        negatives = [id for id in windows.negatives[i] if id != NO_WORD]
-        targets = [(windows.centres[i], 1.0), *((id, 0.0) for id in negatives)]
-        du, dv = np.zeros_like(u), np.zeros_like(v)
-        for context in contexts:
-            for target, label in targets:
-                dot = u[context] @ v[target]
-                slope = label - 1 / (1 + np.exp(-dot))
-                du[context] += slope * v[target]
-                dv[target] += slope * u[context]
-                loss += np.log1p(np.exp(-dot if label else dot))
-        u += rate * du
-        v += rate * dv
-    return loss
-
-
 def run(device: str, batch_size: int, **settings) -> tuple[SkipGram, list[BlockResult]]:
     model = make_model(device)
     engine = AutogradEngine(
@@ -86,7 +67,7 @@ def test_single_windows_are_the_steps_of_the_formula(device: str) -> None:
         sentences = read_block(place.block)
         windows = draw_windows(sentences.ids, sentences.offsets, PLAN, *place)
         rates = [falling_rate(place, position) for position in windows.positions]
-        loss = numpy_steps(u, v, windows, rates)
+        loss = take_steps(u, v, windows, rates)
         assert result.loss == pytest.approx(loss, rel=1e-5)
         assert result.learning_rate == pytest.approx(rates[-1])
         assert (result.place, result.words) == (place, 60)

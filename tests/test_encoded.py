@@ -50,7 +50,7 @@ def test_block_size_follows_the_corpus_alone(monkeypatch: pytest.MonkeyPatch) ->
 
     assert cut(30_000).tolist() == [10_000] * 3
     assert cut(2_000_000).tolist() == [20_000] * 100
-    assert cut(150_000_000).tolist() == [1_000_000] * 150
+    assert cut(50_000_000).tolist() == [250_000] * 200
 
 
 def test_a_pickle_is_a_path(corpus: EncodedCorpus) -> None:

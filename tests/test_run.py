@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from sg_train.config import Config
+from sg_train.corpus.prepare import open_corpus
 from sg_train.errors import OutputError, TrainingError
-from sg_train.training.run import train
+from sg_train.model import SkipGram
+from sg_train.sampling.windows import SamplingPlan
+from sg_train.training.run import _make_engine, train
 from sg_train.training.run_directory import RunDirectory
+from sg_train.training.schedule import LinearSchedule
 from tests.conftest import read_metrics
 
 
@@ -22,8 +26,9 @@ def config(text: Path, **training: object) -> Config:
     )
 
 
-def test_a_run_leaves_everything_in_its_directory(text: Path) -> None:
-    settings = config(text, epochs=40)
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_a_run_leaves_everything_in_its_directory(text: Path, engine: str) -> None:
+    settings = config(text, epochs=40, engine=engine)
     train(settings, Path("runs/r"))
     run = RunDirectory(Path("runs/r"))
     assert sorted(file.name for file in run.path.iterdir()) == [
@@ -49,10 +54,11 @@ def test_each_epoch_sees_other_draws(text: Path) -> None:
     assert len(set(losses)) == len(losses) == 3
 
 
-def test_the_seed_decides_the_result(text: Path) -> None:
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_the_seed_decides_the_result(text: Path, engine: str) -> None:
     vectors = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train(config(text, seed=seed), Path(name))
+        train(config(text, seed=seed, engine=engine), Path(name))
         vectors[name] = (Path(name) / "vectors.txt").read_bytes()
     assert vectors["a"] == vectors["b"] != vectors["c"]
 
@@ -65,13 +71,16 @@ def test_export_settings_are_heeded(text: Path) -> None:
     assert Path("r/vectors.bin").stat().st_size > 30 * 8 * 4
 
 
-def test_a_run_that_diverges_names_the_block_and_the_settings(text: Path) -> None:
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_a_run_that_diverges_names_the_block_and_the_settings(
+    text: Path, engine: str
+) -> None:
     with pytest.raises(
         TrainingError,
         match=r"the loss became (inf|nan) in epoch \d, blo"
         r"ck 0: lower training.learning_rate \(now 100.0\)",
     ):
-        train(config(text, learning_rate=100, epochs=50), Path("r"))
+        train(config(text, learning_rate=100, epochs=50, engine=engine), Path("r"))
     assert not Path("r/weights.safetensors").exists()
     assert not Path("r/vectors.txt").exists()
 
@@ -96,3 +105,60 @@ def test_a_taken_directory_is_refused_before_any_work(text: Path) -> None:
     with pytest.raises(OutputError):
         train(config(text), Path("r"))
     assert not Path("corpora").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "engine"),
+    [
+        ({}, "FusedEngine"),
+        ({"training": {"engine": "fused"}}, "FusedEngine"),
+        ({"training": {"engine": "autograd"}}, "AutogradEngine"),
+        ({"training": {"device": "cuda"}}, "AutogradEngine"),
+        ({"model": {"max_norm": 1.0}}, "AutogradEngine"),
+        ({"model": {"scale_grad_by_freq": True}}, "AutogradEngine"),
+    ],
+)
+def test_auto_takes_the_fused_engine_where_it_can(
+    text: Path, settings: dict[str, object], engine: str
+) -> None:
+    chosen = Config.model_validate(settings)
+    corpus = open_corpus(config(text).corpus, config(text).vocabulary, 1)
+    plan = SamplingPlan.from_counts(corpus.vocabulary.counts)
+    schedule = LinearSchedule(0.1, 0.0, 1, corpus.block_starts)
+    made = _make_engine(chosen, SkipGram(30, 8), corpus, plan, schedule)
+    assert type(made).__name__ == engine
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        ("model", "max_norm", 1.0),
+        ("model", "scale_grad_by_freq", True),
+        ("training", "device", "cuda"),
+    ],
+)
+def test_fused_refuses_what_it_does_not_have(
+    text: Path, section: str, setting: str, value: object
+) -> None:
+    settings = config(text, engine="fused").model_dump()
+    settings[section][setting] = value
+    with pytest.raises(
+        TrainingError, match=rf"{setting}.*set training.engine=autograd"
+    ):
+        train(Config.model_validate(settings), Path("r"))
+    assert not Path("r").exists()
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_learning_rate_ends_where_it_should(
+    text: Path, engine: str, threads: int
+) -> None:
+    settings = config(
+        text, engine=engine, threads=threads, learning_rate=0.1, epochs=50
+    )
+    train(settings, Path("r"))
+    rates = [line["learning_rate"] for line in read_metrics(Path("r"))]
+    assert min(rates) == pytest.approx(1e-4, rel=0.2 if engine == "autograd" else 1e-6)
+    assert 0.095 < max(rates) < 0.1
+    assert len(rates) == 50

@@ -28,7 +28,7 @@ META_FILE = "meta.json"
 
 _BLOCKS_WANTED = 100
 _MIN_BLOCK_WORDS = 10_000
-_MAX_BLOCK_WORDS = 1_000_000
+_MAX_BLOCK_WORDS = 250_000
 
 _OFFSETS_AT_ONCE = 1 << 20
 
@@ -86,7 +86,7 @@ class EncodedCorpus:
         """(blocks + 1,) int64: the word at which each block starts, and `words`.
 
         The cut depends on the corpus alone: a hundred blocks, but none of much less
-        than ten thousand words or more than a million and a sentence.
+        than ten thousand words or more than a quarter of a million and a sentence.
         """
         size = min(
             max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS

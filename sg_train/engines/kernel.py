@@ -20,12 +20,16 @@ The draws are those of `sampling.draws`, number for number. Nothing is checked i
 the caller has seen to it that every id lies below the rows of u and v.
 """
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from sg_train.engines import vector
 from sg_train.engines.vector import (
     add,
     add_products,
@@ -51,6 +55,7 @@ from sg_train.engines.vector import (
     where_positive,
     zeros,
 )
+from sg_train.sampling import draws as plain_draws
 from sg_train.sampling.draws import GOLDEN, MULTIPLIERS
 
 _GOLDEN = np.uint64(GOLDEN)
@@ -59,12 +64,12 @@ _U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 SLOTS = 4096  # of the table that notices repeats; a power of two
-AHEAD = 2
+AHEAD = 2  # windows: how long before it is needed a row is asked for
 NOWHERE = np.float32(-1e30)  # the y of a lane that takes no part: loss 0, c 0
 
 
 class Shape(NamedTuple):
-    """The sizes that the code is laid out for; the tuples' lengths are part of types."""
+    """The sizes that code is compiled for; a tuple's length is part of its type."""
 
     row: int  # R
     stride: int  # S: 2 * T, rounded up to whole vectors
@@ -107,7 +112,20 @@ class Scratch(NamedTuple):
     coming: NDArray[np.int64]  # (2 + K,) first place of rows to prefetch
 
 
-_inline = njit(nogil=True, forceinline=True, error_model="numpy", _nrt=False)
+# Without _nrt=False numba counts references to arrays in every window.
+_options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_inline = njit(forceinline=True, **_options)
+
+
+def _versioned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Name the version of the code, lest numba's cache on disk serve an older one.
+
+    numba itself notices changes in this file alone.
+    """
+    sources = (__file__, vector.__file__, plain_draws.__file__)
+    code = b"".join(Path(source).read_bytes() for source in sources)
+    function.__qualname__ += f"_{hashlib.sha256(code).hexdigest()[:12]}"
+    return function
 
 
 @_inline
@@ -134,7 +152,7 @@ def _keep_words(
         word = ids[start + i]
         scratch.words[kept] = word
         scratch.places[kept] = start + i
-        kept += np.int64(scratch.bits[i] >> _U32 <= draws.keep_limits[word])
+        kept += int(scratch.bits[i] >> _U32 <= draws.keep_limits[word])
     return kept
 
 
@@ -192,14 +210,14 @@ def _find_rows(
     contexts, collisions = 0, 0
     for i in range(low, high + 1):
         scratch.contexts[contexts] = np.int64(scratch.words[i]) * shape.row
-        contexts += np.int64(i != centre)
+        contexts += int(i != centre)
     scratch.contexts[contexts] = scratch.contexts[0]  # fills up an odd pair
     own = scratch.words[centre]
     scratch.targets[0] = np.int64(own) * shape.row
     for k in range(draws.negatives):
         word = scratch.negatives[k * len(scratch.words) + centre]
         scratch.targets[1 + k] = np.int64(word) * shape.row
-        collisions += np.int64(word == own)
+        collisions += int(word == own)
     for k in range(1 + draws.negatives, len(scratch.targets)):
         scratch.targets[k] = scratch.targets[0]
     return collisions
@@ -323,9 +341,7 @@ def _total(loss: tuple[Any, Any, Any], shape: Shape, scratch: Scratch) -> float:
 
 
 @_inline
-def _merge_repeats(
-    contexts: int, per_tile: int, shape: Shape, scratch: Scratch
-) -> int:
+def _merge_repeats(contexts: int, per_tile: int, shape: Shape, scratch: Scratch) -> int:
     """Step 3: add up the c of equal contexts; return how many different ones remain."""
     rows = 0
     for i in range(contexts):
@@ -411,7 +427,8 @@ def _hold_back(
         store_rows(scratch.held_v, take(scratch.held_rows, first, tile), 0, moves)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(cache=True, **_options)
+@_versioned
 def train_block(
     u: NDArray[np.float32],
     v: NDArray[np.float32],

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,14 +11,16 @@ from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 
 _LINES_WANTED = 100
+_RATE_SECONDS = 1.0
 
 
 class Progress:
     """Shows and records the results of blocks.
 
     A line of metrics.jsonl covers about a hundredth of the run: `words` and `seconds`
-    since the run began; `loss`, the mean of a pair, and `words_per_second`, both over
-    the line's own share; `learning_rate` and `epoch`, of its last block.
+    since the run began; `loss`, the mean of the share's pairs; `learning_rate` and
+    `epoch`, of its last block; `words_per_second`, over the share, but over no less
+    than the last second where there was one.
     """
 
     def __init__(self, metrics_file: Path, words: int) -> None:
@@ -37,7 +40,8 @@ class Progress:
         self._line_words = 0
         self._line_loss = 0.0
         self._line_pairs = 0
-        self._began = self._line_began = time.perf_counter()
+        self._began = time.perf_counter()
+        self._marks = deque([(0.0, 0)])  # (seconds, words) of the last second's lines
         try:
             self._file = metrics_file.open("wb", buffering=0)
         except OSError as error:
@@ -68,14 +72,18 @@ class Progress:
             self._end_line(result)
 
     def _end_line(self, result: BlockResult) -> None:
-        now = time.perf_counter()
+        seconds = time.perf_counter() - self._began
+        while len(self._marks) > 1 and self._marks[1][0] <= seconds - _RATE_SECONDS:
+            self._marks.popleft()
+        since, words = self._marks[0]
+        self._marks.append((seconds, self._words))
         loss = self._line_loss / self._line_pairs if self._line_pairs else None
         line = {
             "words": self._words,
-            "seconds": round(now - self._began, 6),
+            "seconds": round(seconds, 6),
             "loss": loss,
             "learning_rate": result.learning_rate,
-            "words_per_second": round(self._line_words / (now - self._line_began), 1),
+            "words_per_second": round((self._words - words) / (seconds - since), 1),
             "epoch": result.place.epoch,
         }
         try:
@@ -87,7 +95,6 @@ class Progress:
             f"loss {shown}, rate {result.learning_rate:.4f}", refresh=False
         )
         self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
-        self._line_began = now
 
     def _cannot_write(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self._path}: {error.strerror}")

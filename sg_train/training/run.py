@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from sg_train.config import Config, ModelConfig, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import open_corpus
-from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import BlockResult, Engine
 from sg_train.errors import TrainingError
 from sg_train.machine import available_cpus
@@ -33,6 +33,7 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
     run = RunDirectory(out)
     run.check_free(overwrite=overwrite)
     threads = config.training.threads or available_cpus()
+    _check_engine(config)
     device = _open_device(config.training.device)
     corpus = open_corpus(config.corpus, config.vocabulary, threads)
     torch.set_num_threads(threads)
@@ -44,14 +45,8 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
         config.training.epochs,
         corpus.block_starts,
     )
-    engine = AutogradEngine(
-        model,
-        corpus.block,
-        _make_plan(config.sampling, corpus, config.training.seed),
-        schedule,
-        batch_size=config.training.batch_size,
-        loader_workers=config.training.loader_workers,
-    )
+    plan = _make_plan(config.sampling, corpus, config.training.seed)
+    engine = _make_engine(config, model, corpus, plan, schedule)
     run.create(config, corpus.vocabulary)
     with Progress(run.metrics_file, schedule.words) as progress:
         _train_blocks(engine, schedule, progress, config)
@@ -93,6 +88,60 @@ def _make_plan(
         subsample=config.subsample,
         seed=seed,
     )
+
+
+def _check_engine(config: Config) -> None:
+    if config.training.engine != "fused":
+        return
+    for setting, is_asked in _beyond_fused(config).items():
+        if is_asked:
+            raise TrainingError(
+                f"{setting}: the fused engine does not have it; set "
+                "training.engine=autograd, which does, or auto"
+            )
+
+
+def _beyond_fused(config: Config) -> dict[str, bool]:
+    """Say which settings ask for what only the autograd engine does."""
+    return {
+        f"training.device={config.training.device}": config.training.device != "cpu",
+        "model.max_norm": config.model.max_norm is not None,
+        "model.scale_grad_by_freq": config.model.scale_grad_by_freq,
+    }
+
+
+def _make_engine(
+    config: Config,
+    model: SkipGram,
+    corpus: EncodedCorpus,
+    plan: SamplingPlan,
+    schedule: LinearSchedule,
+) -> Engine:
+    training = config.training
+    if training.engine == "autograd" or any(_beyond_fused(config).values()):
+        from sg_train.engines.autograd import AutogradEngine
+
+        return AutogradEngine(
+            model,
+            corpus.block,
+            plan,
+            schedule,
+            batch_size=training.batch_size,
+            loader_workers=training.loader_workers,
+        )
+    from sg_train.engines.fused import FusedEngine
+
+    fused = FusedEngine(
+        model,
+        corpus.block,
+        plan,
+        schedule,
+        threads=training.threads or available_cpus(),
+    )
+    note = "getting the kernel ready (the first run compiles it, about 5 s)"
+    with tqdm(desc=note, bar_format="{desc}", leave=False, disable=None):
+        fused.compile()
+    return fused
 
 
 def _train_blocks(
