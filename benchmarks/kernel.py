@@ -1,0 +1,212 @@
+"""How fast the fused kernel is beside what the core could do, and where time goes.
+
+    python -m benchmarks.kernel CORPUS [--repeats 5]
+
+CORPUS is a prepared corpus. A pair is counted as 6 * (K + 1) * dimension floating point
+operations: a dot and two updates for its positive and each of its K negatives. The peak
+is that of torch's product of two 1024 x 1024 matrices on one thread.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+
+from benchmarks.measure import machine
+from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.engines import kernel
+from sg_train.engines.fused import FusedEngine
+from sg_train.model import SkipGram
+from sg_train.sampling.loader import Place
+from sg_train.sampling.windows import SamplingPlan, draw_windows
+
+BLOCKS = 40
+
+
+@dataclass
+class Text:
+    """What the engine needs of a corpus."""
+
+    counts: np.ndarray
+    read_block: Callable[[int], Any]
+    blocks: int
+
+
+@dataclass
+class Sentences:
+    ids: np.ndarray
+    offsets: np.ndarray
+
+
+def of_corpus(path: Path) -> Text:
+    corpus = EncodedCorpus.load(path)
+    blocks = min(BLOCKS, len(corpus.block_starts) - 1)
+    return Text(corpus.vocabulary.counts, corpus.block, blocks)
+
+
+def of_zipf(vocabulary: int, tokens: int = 2_000_000) -> Text:
+    """Draw a text in which the word of rank r has a share of 1 / (r + 2.7)."""
+    shares = 1 / (np.arange(vocabulary) + 2.7)
+    shares /= shares.sum()
+    counts = np.maximum(5, shares * 1e9).astype(np.int64)
+    ids = np.random.default_rng(0).choice(vocabulary, tokens, p=shares)
+    parts = ids.astype(np.int32).reshape(20, -1)
+    offsets = np.append(np.arange(0, parts.shape[1], 50), parts.shape[1])
+    return Text(counts, lambda i: Sentences(parts[i], offsets), 20)
+
+
+def peak() -> float:
+    """Return the sgemm peak of one thread in GFLOP/s."""
+    torch.set_num_threads(1)
+    one, other = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    best = 0.0
+    for _ in range(20):
+        start = time.perf_counter()
+        one @ other
+        best = max(best, 2 * 1024**3 / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+class Trainer:
+    """Trains on the same blocks again and again, and times it."""
+
+    def __init__(
+        self, text: Text, dimension: int, negatives: int, threads: int
+    ) -> None:
+        plan = SamplingPlan.from_counts(text.counts, negatives=negatives)
+        self._engine = FusedEngine(
+            SkipGram(len(text.counts), dimension),
+            text.read_block,
+            plan,
+            lambda place, position: 0.01,
+            threads=threads,
+        )
+        self._places = [Place(0, block) for block in range(text.blocks)]
+        self._flop = 6 * (negatives + 1) * dimension
+        self.train()
+
+    def train(self) -> tuple[float, float]:
+        """Return million words/s and GFLOP/s, without copying weights in and out."""
+        results, times = [], []
+        for result in self._engine.train(self._places):
+            results.append(result)
+            times.append(time.perf_counter())
+        # The first block is not counted: it waits for the copy.
+        seconds, counted = times[-1] - times[0], results[1:]
+        words = sum(result.words for result in counted)
+        pairs = sum(result.pairs for result in counted)
+        return words / seconds / 1e6, self._flop * pairs / seconds / 1e9
+
+
+def shapes(text: Text, name: str, repeats: int) -> None:
+    print("| dimension | K | million words/s | GFLOP/s | of the sgemm peak |")
+    print("|---|---|---|---|---|")
+    for dimension in (50, 100, 200, 300):
+        for negatives in (5, 10, 15):
+            trainer = Trainer(text, dimension, negatives, threads=1)
+            rounds = [(*trainer.train(), peak()) for _ in range(repeats)]
+            words, flops, share = (
+                statistics.median(values)
+                for values in zip(*((w, f, f / p) for w, f, p in rounds), strict=True)
+            )
+            numbers = f"{words:.2f} | {flops:.0f} | {share:.0%}"
+            print(f"| {dimension} | {negatives} | {numbers} |", flush=True)
+    print(f"\n{name}, one thread, window 5, subsample 1e-4\n")
+
+
+def scaling(text: Text, repeats: int) -> None:
+    one, two = (Trainer(text, 100, 5, threads) for threads in (1, 2))
+    rounds = [(one.train()[0], two.train()[0]) for _ in range(repeats)]
+    speeds = [statistics.median(values) for values in zip(*rounds, strict=True)]
+    ratio = statistics.median(b / a for a, b in rounds)
+    print("| threads | million words/s |\n|---|---|")
+    print(f"| 1 | {speeds[0]:.2f} |\n| 2 | {speeds[1]:.2f} ({ratio:.2f} times) |\n")
+
+
+@contextmanager
+def without(*steps: str) -> Iterator[None]:
+    """Compile the kernel with steps that do nothing."""
+    nothing = {
+        "_dots": lambda u, v, contexts, shape, scratch: None,
+        "_slopes": lambda contexts, rate, loss, shape, scratch: loss,
+        "_move": lambda u, v, contexts, per_tile, shape, scratch: None,
+        "_prefetch": lambda u, v, column, scratch: None,
+        "_find_rows": lambda centre, low, high, shape, draws, scratch: 0,
+        "_find_coming": lambda centre, kept, shape, draws, scratch: None,
+    }
+    names = [*steps, "train_block", "_move"]
+    before = {name: getattr(kernel, name) for name in names}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    for step in steps:
+        setattr(kernel, step, njit(forceinline=True, **options)(nothing[step]))
+    if "_move" not in steps:  # compiled anew, lest it call what it called before
+        kernel._move = njit(forceinline=True, **options)(kernel._move.py_func)
+    kernel.train_block = njit(**options)(kernel.train_block.py_func)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(kernel, name, function)
+
+
+def where_time_goes(text: Text, repeats: int) -> None:
+    plan = SamplingPlan.from_counts(text.counts)
+    windows = 0
+    for number in range(1, text.blocks):
+        block = text.read_block(number)
+        windows += len(draw_windows(block.ids, block.offsets, plan, 0, number))
+    cuts: dict[str, tuple[str, ...]] = {
+        "everything": (),
+        "without prefetching": ("_prefetch",),
+        "without dots": ("_dots",),
+        "without slopes and loss": ("_slopes",),
+        "without moves": ("_move",),
+        "draws and rows alone": ("_dots", "_slopes", "_move"),
+        "draws alone": ("_dots", "_slopes", "_move", "_find_rows", "_find_coming"),
+    }
+    words = sum(len(text.read_block(i).ids) for i in range(1, text.blocks))
+    print("| | ns a window |\n|---|---|")
+    for name, steps in cuts.items():
+        with without(*steps):
+            trainer = Trainer(text, 100, 5, threads=1)
+            speed = statistics.median(trainer.train()[0] for _ in range(repeats))
+        print(f"| {name} | {words / speed / 1e6 / windows * 1e9:.0f} |", flush=True)
+    print()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    print(f"{machine()}; sgemm peak of one core {peak():.0f} GFLOP/s\n")
+    text = of_corpus(options.corpus)
+    scaling(text, options.repeats)
+    where_time_goes(text, options.repeats)
+    shapes(text, f"{options.corpus.name}, {len(text.counts):,} words", options.repeats)
+    zipf = of_zipf(1_000_000)
+    trainer = Trainer(zipf, 100, 5, threads=1)
+    words, flops = (
+        statistics.median(values)
+        for values in zip(
+            *(trainer.train() for _ in range(options.repeats)), strict=True
+        )
+    )
+    print(
+        f"Zipf text, vocabulary of a million, dimension 100, K 5: {words:.2f} million "
+        f"words/s, {flops:.0f} GFLOP/s"
+    )
+
+
+if __name__ == "__main__":
+    main()
