@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers FILE [--epochs 1] [--rate 0.025] [--repeats 5]
         [--fasttext] [--word2vec PATH] [--similarity TSV ...] [--analogies TXT]
-        [--json OUT]
+        [--defaults] [--json OUT]
 
 Every tool runs as a process of its own from the text file to a vector file in text
 form, in turn with the others. gensim is always there; fastText takes part when asked
@@ -23,6 +23,19 @@ from pathlib import Path
 import gensim
 
 from benchmarks.measure import machine, run, spread, write_json
+
+GENSIM_DEFAULTS = """
+import json, sys, time
+from gensim.models import Word2Vec
+file, out, report, settings = *sys.argv[1:4], json.loads(sys.argv[4])
+model = Word2Vec(workers=settings["gensim_workers"], seed=settings["seed"])
+model.build_vocab(corpus_file=file)
+start = time.perf_counter()
+model.train(corpus_file=file, total_words=model.corpus_total_words,
+            total_examples=model.corpus_count, epochs=model.epochs)
+json.dump({"seconds": time.perf_counter() - start}, open(report, "w"))
+model.wv.save_word2vec_format(out)
+"""
 
 GENSIM = """
 import json, sys, time
@@ -94,6 +107,9 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
         "corpus.tokenizer": "whitespace",
         "corpus.prepared": directory / f"corpus-{seed}",
     }
+    if options.defaults:
+        kept = ("training.threads", "training.seed", "corpus.prepared")
+        ours = {key: ours[key] for key in kept}
     sets = [word for key, value in ours.items() for word in ("--set", f"{key}={value}")]
     tools: dict[str, tuple[list[str], Path, Path | None]] = {}
     for engine in options.engines:
@@ -108,7 +124,8 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
     for workers in options.gensim_workers:
         theirs = json.dumps({**settings, "gensim_workers": workers})
         files_of = [str(file) for file in (options.file, out, report)]
-        command = [sys.executable, "-c", GENSIM, *files_of, theirs]
+        script = GENSIM_DEFAULTS if options.defaults else GENSIM
+        command = [sys.executable, "-c", script, *files_of, theirs]
         name = f"gensim {gensim.__version__} corpus_file, {workers} workers"
         tools[name] = (command, out, report)
     if options.fasttext:
@@ -128,6 +145,8 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
             "threads": options.threads,
             "alpha": options.rate,
         } | dict.fromkeys(("hs", "cbow", "binary", "debug"), 0)
+        if options.defaults:
+            flags = {key: flags[key] for key in ("train", "output", "threads", "debug")}
         words = [word for key, value in flags.items() for word in (f"-{key}", value)]
         command = [str(word) for word in (options.word2vec, *words)]
         tools["word2vec.c"] = (command, out, None)
@@ -182,9 +201,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scored", type=int, default=3, help="runs that are scored")
+    parser.add_argument(
+        "--defaults", action="store_true", help="every tool with its own settings"
+    )
     parser.add_argument("--no-warm-up", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.defaults:
+        options.epochs = 5  # which is what all of them do
     results: dict[str, Result] = {}
     words = 0
     with tempfile.TemporaryDirectory() as name:
@@ -215,10 +239,13 @@ def print_table(
     options: argparse.Namespace, results: dict[str, Result], words: int
 ) -> None:
     """Print what the README shows."""
+    settings = (
+        f"rate {options.rate}, dimension {options.dimension}, window {options.window}, "
+        f"{options.negatives} negatives, subsample {options.subsample}"
+    )
     print(
-        f"{options.file.name}, {words:,} words in {options.epochs} epochs, rate "
-        f"{options.rate}, dimension {options.dimension}, window {options.window}, "
-        f"{options.negatives} negatives, subsample {options.subsample}, "
+        f"{options.file.name}, {words:,} words in {options.epochs} epochs, "
+        f"{'each tool by its own defaults' if options.defaults else settings}, "
         f"{options.threads} threads; {options.repeats} alternating runs, median "
         f"(min-max); {machine()}\n"
     )

@@ -55,7 +55,7 @@ class FusedEngine:
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
-        self._table = pack_table(plan.negative_table)
+        self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
         for _ in range(threads):
             self._idle.put(make_scratch(0, plan, self._shape))
@@ -123,7 +123,7 @@ class FusedEngine:
                 sentences.offsets,
                 rates,
                 self._shape,
-                make_draws(self._plan, self._table, place),
+                make_draws(self._plan, *self._tables, place),
                 scratch,
             )
             return loss, pairs
@@ -149,9 +149,19 @@ def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
 
 
 def make_draws(
-    plan: SamplingPlan, table: NDArray[np.uint64], place: Place
+    plan: SamplingPlan,
+    limits: NDArray[np.uint32],
+    table: NDArray[np.uint64],
+    place: Place,
 ) -> kernel.Draws:
-    """Gather what decides the draws in a block; `table` is from `pack_table`."""
+    """Gather what decides the draws in a block.
+
+    Args:
+        plan: the settings.
+        limits: from `trim_limits`.
+        table: from `pack_table`.
+        place: the block and the epoch.
+    """
     keep, window, negative = (
         np.uint64(plan.key(*place, purpose))
         for purpose in (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
@@ -160,12 +170,22 @@ def make_draws(
         keep,
         window,
         negative,
-        plan.keep_limits,
+        limits,
         table,
         plan.window,
         plan.dynamic,
         plan.negatives,
     )
+
+
+def trim_limits(limits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Cut the limits off after the first of those that all say: always keep.
+
+    Most words are rare and always kept, so what is left stays in the nearest cache.
+    """
+    thinned = np.flatnonzero(limits < np.iinfo(np.uint32).max)
+    last = thinned[-1] + 1 if len(thinned) else 0
+    return np.append(limits[:last], np.iinfo(np.uint32).max).astype(np.uint32)
 
 
 def pack_table(table: NDArray[np.uint32]) -> NDArray[np.uint64]:

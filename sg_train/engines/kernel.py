@@ -83,7 +83,7 @@ class Draws(NamedTuple):
     keep_key: np.uint64
     window_key: np.uint64
     negative_key: np.uint64
-    keep_limits: NDArray[np.uint32]  # (V,)
+    keep_limits: NDArray[np.uint32]  # the last one holds for all words from there on
     negative_table: NDArray[np.uint64]  # (V,) alias in the high half, coin in the low
     window: int
     dynamic: bool
@@ -147,12 +147,13 @@ def _keep_words(
     """
     for i in range(end - start):
         scratch.bits[i] = _bits(draws.keep_key, start + i)
-    kept = 0
+    kept, last = 0, len(draws.keep_limits) - 1
     for i in range(end - start):
         word = ids[start + i]
         scratch.words[kept] = word
         scratch.places[kept] = start + i
-        kept += int(scratch.bits[i] >> _U32 <= draws.keep_limits[word])
+        limit = draws.keep_limits[min(word, last)]
+        kept += int(scratch.bits[i] >> _U32 <= limit)
     return kept
 
 
