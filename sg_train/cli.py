@@ -52,12 +52,10 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     """Return what to say of an error and the exit code; None for a fault of ours."""
     if isinstance(error, SgTrainError):
         return str(error), 1
-    if isinstance(error, BrokenPipeError):  # the reader of stdout has seen enough
-        sys.exit(1)
     if isinstance(error, OSError):
-        return f"{error.filename or 'system'}: {error.strerror}", 1
+        return f"{error.filename or 'system'}: {error.strerror or error}", 1
     if isinstance(error, MemoryError):
-        return "not enough memory: lower model.dimension or max_vocabulary", 1
+        return "not enough memory: lower model.dimension or sampling.window", 1
     describe = getattr(error, "format_message", None)
     return (
         (f"{describe().rstrip('.')}; see sg-train --help", 2) if describe else (None, 1)
@@ -238,7 +236,7 @@ def _load_config(
 def _default_run(file: Path | None, settings: "Config") -> Path:
     named = [str(file)] if file else settings.corpus.paths
     stem = Path(named[0]).name.split(".")[0] if named else ""
-    if not stem or stem == "-":
+    if not stem or not stem.replace("-", "").replace("_", "").isalnum():
         raise SettingsError("say where the run goes: give --out runs/NAME")
     return Path("runs") / stem
 

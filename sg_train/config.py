@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from sg_train.errors import SettingsError
 
@@ -25,6 +32,8 @@ def _none_if_said(value: object) -> object:
 
 
 def _list_of_one(value: object) -> object:
+    if _none_if_said(value) is None:
+        return []
     return [value] if isinstance(value, str) else value
 
 
@@ -127,6 +136,15 @@ class ModelConfig(_Section):
         le=1000,
         description="v starts uniform in ±v_range / dimension",
     )
+
+    @model_validator(mode="after")
+    def _not_both_zero(self) -> "ModelConfig":
+        if self.u_range == self.v_range == 0:
+            raise ValueError(
+                "u_range and v_range are both 0, and zeros never learn; raise one"
+            )
+        return self
+
     max_norm: Annotated[float | None, _OrNone] = Field(
         default=None, gt=0, description="vectors longer than this are scaled back to it"
     )
@@ -334,6 +352,8 @@ def _describe(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown setting{_nearest(place)}"
     message = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{key}: {message}"
     if len(place) == 1:
         return f"{key}: should be a section with settings, not {fault['input']!r}"
     return f"{key}: {message}, not {fault['input']!r}"

@@ -21,8 +21,13 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: the directory is missing or not writable, or the disk is full.
     """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is no ordinary file")
+    target = path.resolve()  # a link stays a link
     with _one_line_errors(path):
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", dir=target.parent
+        )
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -30,11 +35,11 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             aside.chmod(0o666 & ~_umask())
-            aside.replace(path)
+            aside.replace(target)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        _fsync_directory(path.parent)
+        _fsync_directory(target.parent)
 
 
 @contextmanager
@@ -47,19 +52,20 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the parent is not writable or the disk is full.
     """
+    target = path.resolve()
     with _one_line_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             yield aside
             for child in aside.iterdir():
                 _fsync(child, os.O_RDONLY)
             aside.chmod(0o777 & ~_umask())
-            _swap_in(aside, path)
+            _swap_in(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-        _fsync_directory(path.parent)
+        _fsync_directory(target.parent)
 
 
 def _swap_in(aside: Path, path: Path) -> None:
@@ -68,9 +74,15 @@ def _swap_in(aside: Path, path: Path) -> None:
         return
     # rename() cannot replace a directory that holds files: move it out of the way.
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    path.rename(old / "was")
-    aside.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        path.rename(old / "was")
+        aside.rename(path)
+    except OSError:
+        if (old / "was").exists():
+            (old / "was").rename(path)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -4,11 +4,15 @@ import math
 import os
 from pathlib import Path
 
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def available_cpus() -> int:
-    """Count the CPUs that this process may use: its affinity and its cgroup's quota."""
+    """Count the CPUs that this process may use.
+
+    That is its affinity, and the quotas of its cgroup (version 2) and those above.
+    """
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     else:
@@ -18,7 +22,17 @@ def available_cpus() -> int:
 
 def _cgroup_cpus() -> int:
     try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
+        own = _OWN_CGROUP.read_text().rpartition("::")[2].strip().strip("/")
+    except OSError:
+        own = ""
+    group = _CGROUPS / own
+    places = [group, *group.parents][: len(Path(own).parts) + 1]
+    return min(map(_quota, places))
+
+
+def _quota(group: Path) -> int:
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
         return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):  # no cgroup, or "max": no quota
+    except (OSError, ValueError):  # no such file, or "max": no quota
         return 1 << 30

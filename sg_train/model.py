@@ -30,8 +30,9 @@ class SkipGram(nn.Module):
         v_range: float = 0.0,
         max_norm: float | None = None,
         scale_grad_by_freq: bool = False,
+        generator: torch.Generator | None = None,
     ) -> None:
-        """Make the embeddings and initialise them from torch's default generator.
+        """Make the embeddings and initialise them.
 
         Args:
             embed_size: V.
@@ -41,6 +42,7 @@ class SkipGram(nn.Module):
             max_norm: rows longer than this are scaled back when they are looked up.
             scale_grad_by_freq: whether `scale_gradients` divides the gradient of a row
                 by how often it was looked up.
+            generator: what the initial vectors are drawn from, by default torch's own.
         """
         super().__init__()
         self.embed_size = embed_size
@@ -48,13 +50,17 @@ class SkipGram(nn.Module):
         self.u_range = u_range
         self.v_range = v_range
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.u_embeddings = nn.Embedding(
-            embed_size, embed_dimension, max_norm=max_norm, sparse=True
+        self.u_embeddings, self.v_embeddings = (
+            nn.Embedding(
+                embed_size,
+                embed_dimension,
+                max_norm=max_norm,
+                sparse=True,
+                _weight=torch.empty(embed_size, embed_dimension),  # drawn below
+            )
+            for _ in range(2)
         )
-        self.v_embeddings = nn.Embedding(
-            embed_size, embed_dimension, max_norm=max_norm, sparse=True
-        )
-        self.init_embed()
+        self.init_embed(generator)
 
     def init_embed(self, generator: torch.Generator | None = None) -> None:
         """Draw the initial vectors, from `generator` if one is given."""

@@ -78,3 +78,45 @@ def test_a_failed_block_leaves_the_old_directory(tmp_path: Path) -> None:
         raise ValueError("no")
     assert names(out) == ["old"]
     assert names(tmp_path) == ["out"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    with atomic_file(tmp_path / "link") as file:
+        file.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with (
+            pytest.raises(OutputError, match="it is no ordinary file"),
+            atomic_file(path),
+        ):
+            pass
+
+
+def test_a_directory_that_cannot_be_swapped_in_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").write_text("old")
+    rename = Path.rename
+
+    def fail_for_new(self: Path, target: Path) -> Path:
+        if target == out and self.name != "was":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_new)
+    with (
+        pytest.raises(OutputError, match="busy"),
+        atomic_directory(out) as aside,
+    ):
+        (aside / "new").write_text("new")
+    assert names(out) == ["old"]
+    assert names(tmp_path) == ["out"]

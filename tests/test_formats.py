@@ -93,6 +93,9 @@ def test_what_others_could_not_read_is_refused(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
+        (b"2 2\na b 1 2\nc 3 4\n", "line 2: could not convert"),
+        (b"2 3\na 1 2\nb 3 4 5\n", "line 2: 2 numbers, expected 3"),
+        (b"1 1\na \x00\x00\x80\x3f\nb", "goes on after the 1 vectors"),
         (b"", "line 1: expected the number of vectors"),
         (b"a 1 2\n", "line 1: expected the number of vectors"),
         (b"0 3\n", "line 1: 0 vectors"),

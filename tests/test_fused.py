@@ -216,10 +216,28 @@ def test_long_sentences_get_more_room() -> None:
     ids = np.arange(5000, dtype=np.int32) % WORDS
     long = Sentences(ids, np.array([0, 3, 5000]))
     model = make_model(8)
-    engine = FusedEngine(model, lambda _: long, make_plan(20, 5), falling_rate)
+    engine = FusedEngine(
+        model, lambda _: long, make_plan(20, 5), lambda place, position: 0.003
+    )
     (result,) = engine.train([Place(0, 0)])
     windows = draw_windows(long.ids, long.offsets, make_plan(20, 5), 0, 0)
     assert result.pairs == windows.pairs
+    u, v = (weight.astype(np.float64) for weight in weights(make_model(8)))
+    rates = [0.003] * len(windows)
+    assert result.loss == pytest.approx(take_steps(u, v, windows, rates), rel=1e-5)
+
+
+def test_no_place_for_a_cache_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_cache(*arguments: object, cache: bool = False, **options: object):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: ("compiled", function)
+
+    monkeypatch.setattr(kernel, "njit", refuse_cache)
+
+    def function() -> None: ...
+
+    assert kernel._cached(function) == ("compiled", function)
 
 
 def test_infinite_weights_show_in_the_loss() -> None:

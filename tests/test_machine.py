@@ -7,7 +7,7 @@ from sg_train import machine
 
 
 def test_cpus_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_CGROUP_QUOTA", Path("missing"))
+    monkeypatch.setattr(machine, "_CGROUPS", Path("missing"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     assert machine.available_cpus() == 6
 
@@ -18,14 +18,18 @@ def test_cpus_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_cgroup_quota_is_heeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cpus: int
 ) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(machine, "_CGROUP_QUOTA", tmp_path / "cpu.max")
+    (tmp_path / "own").write_text("0::/outer/inner\n")
+    (tmp_path / "outer/inner").mkdir(parents=True)
+    (tmp_path / "outer/inner/cpu.max").write_text("max 100000")
+    (tmp_path / "outer/cpu.max").write_text(quota)
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(machine, "_OWN_CGROUP", tmp_path / "own")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     assert machine.available_cpus() == cpus
 
 
 def test_systems_without_affinity_count_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(machine, "_CGROUP_QUOTA", Path("missing"))
+    monkeypatch.setattr(machine, "_CGROUPS", Path("missing"))
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert machine.available_cpus() == 3

@@ -1,3 +1,4 @@
+import io
 import itertools
 import json
 import os
@@ -136,8 +137,9 @@ def test_another_text_or_setting_is_not_the_same(text: Path, change: str) -> Non
 
 
 def test_what_is_no_corpus_is_never_replaced(text: Path) -> None:
-    Path("mine").mkdir()
+    prepare(settings(text), VocabularyConfig(), Path("mine"), 1)
     Path("mine/thesis.txt").write_text("years of work")
+    text.write_text(text.read_text() * 2)
     for taken in (Path("mine"), text):
         with pytest.raises(CorpusError, match="exists and is no prepared corpus"):
             prepare(settings(text), VocabularyConfig(), taken, 1, overwrite=True)
@@ -179,7 +181,7 @@ def test_a_corpus_is_opened_where_the_config_says(text: Path) -> None:
     assert default.path.name.startswith("text-")
     other = open_corpus(settings(text), VocabularyConfig(min_count=7), 1)
     assert other.path != default.path
-    prepared = open_corpus(settings("here"), VocabularyConfig(min_count=9), 1)
+    prepared = open_corpus(settings("here"), VocabularyConfig(), 1)
     assert prepared.meta == named.meta
 
 
@@ -189,3 +191,35 @@ def test_the_default_corpus_follows_the_text(text: Path) -> None:
     second = open_corpus(settings(text), VocabularyConfig(), 1)
     assert first.path == second.path
     assert second.meta["words"] == 2 * first.meta["words"]
+
+
+def test_a_prepared_corpus_is_not_passed_off_as_another(text: Path) -> None:
+    prepare(settings(text), VocabularyConfig(min_count=6), Path("c"), 1)
+    same = CorpusConfig(paths=["c"], tokenizer="whitespace")
+    assert open_corpus(same, VocabularyConfig(min_count=6), 1).path == Path("c")
+    assert open_corpus(CorpusConfig(paths=["c"]), VocabularyConfig(), 1).words
+    other = CorpusConfig(paths=["c"], tokenizer="words")
+    with pytest.raises(
+        CorpusError, match="tokenizer=whitespace, the config says words"
+    ):
+        open_corpus(other, VocabularyConfig(), 1)
+    with pytest.raises(CorpusError, match="min_count=6, the config says 9"):
+        open_corpus(same, VocabularyConfig(min_count=9), 1)
+
+
+def test_a_full_disk_is_noticed_however_little_is_written(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    opened = Path.open
+
+    def open_full(self: Path, mode: str = "r", *rest: object, **more: object):
+        return Full() if self.name == "ids.i32" else opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        prepare(settings(text), VocabularyConfig(), Path("c"), 1)
+    assert not Path("c").exists()

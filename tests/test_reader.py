@@ -137,6 +137,9 @@ def test_closed_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(CorpusError, match="cannot read standard input"):
         list(read_chunks("-", SPACE))
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CorpusError, match="cannot read standard input"):
+        list(read_chunks("-", SPACE))
 
 
 def test_paths_are_expanded_in_order(tmp_path: Path) -> None:
@@ -159,6 +162,7 @@ def test_paths_are_expanded_in_order(tmp_path: Path) -> None:
         ("missing.txt", "missing.txt: no such file or directory"),
         ("*.none", "no file there to read"),
         ("empty", "empty: no file there to read"),
+        ("", "an empty path"),
     ],
 )
 def test_a_pattern_that_names_nothing_is_refused(
@@ -174,3 +178,20 @@ def test_a_file_that_vanishes_is_one_line(tmp_path: Path) -> None:
         read(tmp_path / "gone")
     with pytest.raises(CorpusError, match="cannot read .*: Is a directory"):
         read(tmp_path)
+
+
+def test_an_unreadable_directory_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "texts" / "locked").mkdir(parents=True)
+    (tmp_path / "texts" / "a.txt").write_text("x")
+    scandir = os.scandir
+
+    def refuse(path: str):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CorpusError, match="cannot read texts/locked: Permission"):
+        expand_paths(["texts"])

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from sg_train.config import Config
 from sg_train.corpus.prepare import open_corpus
@@ -92,7 +93,7 @@ def test_a_corpus_without_pairs_is_refused() -> None:
     assert not Path("r/weights.safetensors").exists()
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta:x"])
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta:x", "meta"])
 def test_a_device_that_is_not_there_is_named(text: Path, device: str) -> None:
     with pytest.raises(TrainingError, match=f"training.device={device}: "):
         train(config(text, device=device), Path("r"))
@@ -162,3 +163,36 @@ def test_the_learning_rate_ends_where_it_should(
     assert min(rates) == pytest.approx(1e-4, rel=0.2 if engine == "autograd" else 1e-6)
     assert 0.095 < max(rates) < 0.1
     assert len(rates) == 50
+
+
+def test_a_run_on_a_prepared_corpus_says_how_that_was_made(text: Path) -> None:
+    train(config(text), Path("a"))
+    (prepared,) = Path("corpora").iterdir()
+    loose = Config.model_validate(
+        {"corpus": {"paths": [str(prepared)]}, "training": {"epochs": 1}}
+    )
+    train(loose, Path("b"))
+    assert RunDirectory(Path("b")).load_config().vocabulary.min_count == 1
+    train(RunDirectory(Path("b")).load_config(), Path("c"))
+
+
+def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("sg_train.training.run._make_model", no_memory)
+    with pytest.raises(
+        TrainingError, match=r"matrices of 30 x 8 \(0.0 GB\): lower mod"
+    ):
+        train(config(text), Path("r"))
+
+
+def test_weights_that_are_not_finite_are_not_saved(text: Path, monkeypatch) -> None:
+    def spoil(engine, schedule, progress, config) -> None:
+        with torch.no_grad():
+            engine._model.v_embeddings.weight[3] = float("nan")
+
+    monkeypatch.setattr("sg_train.training.run._train_blocks", spoil)
+    with pytest.raises(TrainingError, match="weights are no longer finite"):
+        train(config(text), Path("r"))
+    assert not Path("r/weights.safetensors").exists()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -40,7 +41,13 @@ def test_a_directory_that_is_free_may_be_taken(run: RunDirectory) -> None:
     run.check_free(overwrite=True)
 
 
+def test_a_run_that_was_not_finished_may_be_made_again(run: RunDirectory) -> None:
+    run.check_free(overwrite=False)
+
+
 def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
+    u = np.zeros((2, 3), dtype=np.float32)
+    run.save_weights({"u": u, "v": u})
     with pytest.raises(OutputError, match="runs/r: holds a run already; give --over"):
         run.check_free(overwrite=False)
     for overwrite in (False, True):
@@ -88,3 +95,9 @@ def test_damaged_weights_are_refused(run: RunDirectory) -> None:
     run.save_weights({"u": u})
     with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
         run.load_vectors("v")
+    run.save_weights({"u": u[:2], "v": u[:2, :2]})
+    with pytest.raises(TrainingError, match="do not fit"):
+        run.load_vectors("sum")
+    run.weights_file.write_bytes(safetensors.numpy.save({"u": u[:2], "v": u[:2]}))
+    with pytest.raises(TrainingError, match="of format None, this sg-train reads"):
+        run.load_vectors()

@@ -28,6 +28,8 @@ def test_what_is_saved_is_loaded(tmp_path_factory, counts: dict[str, int]) -> No
         (b"a\t1\nb\n", "line 2"),
         (b"a\t1\n\t2\n", "line 2"),
         (b"a\t-1\n", "line 1"),
+        (b"a\t0\n", "line 1"),
+        (b"a\t99999999999999999999\n", "line 1"),
         (b"a\t1\na\t1\n", "twice"),
         (b"\xff\t1\n", "cannot read"),
     ],

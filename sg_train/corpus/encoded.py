@@ -85,13 +85,14 @@ class EncodedCorpus:
     def block_starts(self) -> NDArray[np.int64]:
         """(blocks + 1,) int64: the word at which each block starts, and `words`.
 
-        The cut depends on the corpus alone: a hundred blocks, but none of much less
-        than ten thousand words or more than a quarter of a million and a sentence.
+        The cut depends on the corpus alone: about a hundred blocks, each of ten
+        thousand words or more and of a quarter of a million at most, where sentences
+        and the remainder (up to half a block more or less, for the last) allow it.
         """
         size = min(
             max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
         )
-        wanted = np.arange(0, self.words, size)
+        wanted = np.arange(0, max(size, self.words - size // 2), size)
         cuts = np.searchsorted(self._offsets, wanted)
         return np.unique(np.append(self._offsets[cuts], self.words))
 
@@ -144,7 +145,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         for key in ("words", "sentences", "vocabulary"):
             if not isinstance(meta[key], int):
                 raise CorpusError(f"{file}: `{key}` is not a number")
-        meta["fingerprint"]
+        dict(meta["fingerprint"]["settings"])
     except OSError as error:
         raise CorpusError(
             f"{path}: not a prepared corpus ({error.strerror})"

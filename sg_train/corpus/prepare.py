@@ -53,7 +53,7 @@ def open_corpus(
         OutputError: the prepared corpus cannot be written.
     """
     if len(corpus.paths) == 1 and is_prepared(Path(corpus.paths[0])):
-        return EncodedCorpus.load(Path(corpus.paths[0]))
+        return _open_prepared(Path(corpus.paths[0]), corpus, vocabulary)
     out = Path(corpus.prepared or _default_directory(corpus, vocabulary))
     return prepare(corpus, vocabulary, out, threads, overwrite=not corpus.prepared)
 
@@ -116,6 +116,26 @@ def prepare(
     return EncodedCorpus.load(out)
 
 
+def _open_prepared(
+    path: Path, corpus: CorpusConfig, vocabulary: VocabularyConfig
+) -> EncodedCorpus:
+    """Open a corpus, and refuse settings that ask for another than it is."""
+    opened = EncodedCorpus.load(path)
+    made_with = opened.meta["fingerprint"]["settings"]
+    asked = {
+        key: getattr(section, key)
+        for section in (corpus, vocabulary)
+        for key in section.model_fields_set & set(made_with)
+    }
+    for key, value in asked.items():
+        if value != made_with[key]:
+            raise CorpusError(
+                f"{path}: was prepared with {key}={made_with[key]}, the config says "
+                f"{value}; prepare the text again or leave the setting out"
+            )
+    return opened
+
+
 def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
     settings = json.dumps([corpus.paths, *_settings(corpus, vocabulary).items()])
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
@@ -156,9 +176,10 @@ def _is_same(out: Path, fingerprint: dict[str, Any]) -> bool:
 
 
 def _check_replaceable(out: Path, *, overwrite: bool) -> None:
-    if not out.is_dir() or (any(out.iterdir()) and not is_prepared(out)):
+    inside = {child.name for child in out.iterdir()} if out.is_dir() else {""}
+    if inside - {IDS_FILE, OFFSETS_FILE, VOCABULARY_FILE, META_FILE}:
         raise CorpusError(f"{out}: exists and is no prepared corpus; choose another")
-    if not overwrite and any(out.iterdir()):
+    if inside and not overwrite:
         raise CorpusError(
             f"{out}: holds a corpus of another text or other settings; choose another "
             "directory or give --overwrite"
@@ -193,8 +214,9 @@ class _Spool:
         if not ends_line:  # what is certain of an endless line is written now
             whole, self._unended = divmod(int(lengths[-1]), self._limit)
             lengths[-1] = whole * self._limit
-        ids.tofile(self._ids_file)
-        _cut(lengths, self._limit).tofile(self._lengths_file)
+        # Not ndarray.tofile, which says nothing of a disk that is full.
+        self._ids_file.write(ids.data)
+        self._lengths_file.write(_cut(lengths, self._limit).data)
 
     def read(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
         """Yield ids and where in them each sentence ends, a few million at a time."""
@@ -278,14 +300,14 @@ def _renumber(
         (directory / IDS_FILE).open("wb") as ids_file,
         (directory / OFFSETS_FILE).open("wb") as offsets_file,
     ):
-        np.zeros(1, dtype="<i8").tofile(offsets_file)
+        offsets_file.write(np.zeros(1, dtype="<i8").data)
         for provisional, ends in spool.read():
             ids = final[provisional]
             kept = ids >= 0
-            ids[kept].astype("<i4", copy=False).tofile(ids_file)
+            ids_file.write(ids[kept].astype("<i4", copy=False).data)
             kept_until = np.cumsum(kept)[ends - 1]
             offsets = words + np.unique(kept_until[kept_until > 0])
-            offsets.astype("<i8", copy=False).tofile(offsets_file)
+            offsets_file.write(offsets.astype("<i8", copy=False).data)
             sentences += len(offsets)
             words += int(kept_until[-1])
     return words, sentences

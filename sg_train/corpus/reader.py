@@ -52,15 +52,13 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
 
 
 def _expand(pattern: str) -> list[str]:
+    if not pattern:
+        raise CorpusError("corpus.paths: an empty path; name a file or a directory")
     path = Path(pattern)
     if pattern == STDIN or path.is_file():
         return [pattern]
     if path.is_dir():
-        return sorted(
-            os.fspath(file)
-            for file in path.rglob("*")
-            if file.is_file() and not _hidden(file.relative_to(path))
-        )
+        return sorted(_walk(path))
     if path.exists():  # a pipe, for example
         return [pattern]
     if glob.has_magic(pattern):
@@ -69,8 +67,17 @@ def _expand(pattern: str) -> list[str]:
     raise CorpusError(f"{pattern}: no such file or directory")
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _walk(directory: Path) -> Iterator[str]:
+    for where, directories, files in os.walk(directory, onerror=_refuse):
+        directories[:] = [name for name in directories if not name.startswith(".")]
+        for name in files:
+            path = Path(where, name)
+            if path.is_file() and not name.startswith("."):
+                yield os.fspath(path)
+
+
+def _refuse(error: OSError) -> None:
+    raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def read_chunks(
@@ -145,7 +152,7 @@ def _opened(file: str, name: str) -> io.BufferedReader:
         if file == STDIN:
             return io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
         return Path(file).open("rb")
-    except (OSError, ValueError) as error:  # ValueError: standard input is closed
+    except (OSError, ValueError, AttributeError) as error:  # standard input is closed
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"cannot read {name}: {reason}") from error
 

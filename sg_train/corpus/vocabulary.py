@@ -50,7 +50,8 @@ class Vocabulary:
         words, counts = [], []
         for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
             word, tab, count = line.partition("\t")
-            if not (tab and word and count.isascii() and count.isdigit()):
+            is_number = count.isascii() and count.isdigit() and len(count) < 20
+            if not (tab and word and is_number and 0 < int(count) < 2**63):
                 raise CorpusError(f"{path}, line {number}: expected `word TAB count`")
             words.append(word)
             counts.append(int(count))

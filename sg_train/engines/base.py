@@ -15,8 +15,9 @@ class BlockResult:
         place: which block, in which epoch.
         words: the block's words before subsampling.
         pairs: the (context, centre) pairs that were trained.
-        loss: their loss, summed in float64; one pair's is that of its positive and its
-            negatives, with the weights as they were before its step.
+        loss: their summed loss; one pair's is that of its positive and its negatives,
+            with the weights as they were before its step. Steps and sentences are added
+            up in float64.
         learning_rate: at the block's last step.
     """
 

@@ -64,6 +64,7 @@ _U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 SLOTS = 4096  # of the table that notices repeats; a power of two
+CENTRES_A_SUM = 1024
 AHEAD = 2  # windows: how long before it is needed a row is asked for
 NOWHERE = np.float32(-1e30)  # the y of a lane that takes no part: loss 0, c 0
 
@@ -428,8 +429,15 @@ def _hold_back(
         store_rows(scratch.held_v, take(scratch.held_rows, first, tile), 0, moves)
 
 
-@njit(cache=True, **_options)
-@_versioned
+def _cached(function: Callable[..., Any]) -> Any:
+    """Compile, with a cache on disk where a place for it can be written."""
+    try:
+        return njit(cache=True, **_options)(_versioned(function))
+    except RuntimeError:
+        return njit(**_options)(function)
+
+
+@_cached
 def train_block(
     u: NDArray[np.float32],
     v: NDArray[np.float32],
@@ -487,6 +495,9 @@ def train_block(
                 rows = _merge_repeats(contexts, per_tile, shape, scratch)
             _move(u, v, rows, per_tile, shape, scratch)
             pairs += contexts
+            if centre % CENTRES_A_SUM == 0:  # before float32 sums grow too coarse
+                total += _total(loss, shape, scratch)
+                loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
         total += _total(loss, shape, scratch)
         seen += kept
     return total, pairs

@@ -27,7 +27,7 @@ class Progress:
         """Begin to count time.
 
         Args:
-            metrics_file: where lines are appended.
+            metrics_file: where lines are written, anew.
             words: how many the whole run goes through.
 
         Raises:

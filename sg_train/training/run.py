@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -36,9 +38,11 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
     _check_engine(config)
     device = _open_device(config.training.device)
     corpus = open_corpus(config.corpus, config.vocabulary, threads)
+    config = _with_corpus_settings(config, corpus)
     torch.set_num_threads(threads)
-    model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
-    model.to(device)
+    with _memory_errors(config.model, len(corpus.vocabulary)):
+        model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
+        model.to(device)
     schedule = LinearSchedule(
         config.training.learning_rate,
         config.training.final_learning_rate,
@@ -56,24 +60,50 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
 def _open_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        # What training needs of it: sparse gradients, and numbers to read back.
+        probe = SkipGram(2, 2).to(device)
+        row = torch.zeros(1, dtype=torch.int32, device=device)
+        probe(row, row, row.unsqueeze(1)).backward()
+        torch.optim.SGD(probe.parameters(), lr=0.1).step()
+        probe.u_embeddings.weight.tolist()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).split("\n")[0]
         raise TrainingError(f"training.device={name}: {reason}") from error
     return device
 
 
+def _with_corpus_settings(config: Config, corpus: EncodedCorpus) -> Config:
+    """Let the run's config say how a corpus that was prepared before was made."""
+    made_with = corpus.meta["fingerprint"]["settings"]
+    values = config.model_dump()
+    for section in (values["corpus"], values["vocabulary"]):
+        section.update({key: made_with[key] for key in section if key in made_with})
+    return Config.model_validate(values)
+
+
+@contextmanager
+def _memory_errors(config: ModelConfig, vocabulary_size: int) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        gigabytes = 2 * 4 * vocabulary_size * config.dimension / 1e9
+        raise TrainingError(
+            f"no room for two matrices of {vocabulary_size} x {config.dimension} "
+            f"({gigabytes:.1f} GB): lower model.dimension (or "
+            "vocabulary.max_vocabulary, or raise min_count)"
+        ) from error
+
+
 def _make_model(config: ModelConfig, vocabulary_size: int, seed: int) -> SkipGram:
-    model = SkipGram(
+    return SkipGram(
         vocabulary_size,
         config.dimension,
         u_range=config.u_range,
         v_range=config.v_range,
         max_norm=config.max_norm,
         scale_grad_by_freq=config.scale_grad_by_freq,
+        generator=torch.Generator().manual_seed(seed),
     )
-    model.init_embed(torch.Generator().manual_seed(seed))
-    return model
 
 
 def _make_plan(
@@ -104,10 +134,14 @@ def _check_engine(config: Config) -> None:
 def _beyond_fused(config: Config) -> dict[str, bool]:
     """Say which settings ask for what only the autograd engine does."""
     return {
-        f"training.device={config.training.device}": config.training.device != "cpu",
+        f"training.device={config.training.device}": not _is_cpu(config),
         "model.max_norm": config.model.max_norm is not None,
         "model.scale_grad_by_freq": config.model.scale_grad_by_freq,
     }
+
+
+def _is_cpu(config: Config) -> bool:
+    return config.training.device.partition(":")[0] == "cpu"
 
 
 def _make_engine(
@@ -136,7 +170,7 @@ def _make_engine(
         corpus.block,
         plan,
         schedule,
-        threads=training.threads or available_cpus(),
+        threads=min(training.threads or available_cpus(), len(corpus.block_starts) - 1),
     )
     note = "getting the kernel ready (the first run compiles it, about 5 s)"
     with tqdm(desc=note, bar_format="{desc}", leave=False, disable=None):
@@ -147,11 +181,14 @@ def _make_engine(
 def _train_blocks(
     engine: Engine, schedule: LinearSchedule, progress: Progress, config: Config
 ) -> None:
-    pairs = 0
+    pairs = words = 0
     for result in engine.train(_places(schedule)):
         _check_finite(result, config)
         progress.add(result)
         pairs += result.pairs
+        words += result.words
+        if not pairs and words >= schedule.words // schedule.epochs:
+            break
     if not pairs:
         raise TrainingError(
             "no sentence has two words after subsampling, so nothing can be learnt: "
@@ -170,8 +207,8 @@ def _check_finite(result: BlockResult, config: Config) -> None:
         raise TrainingError(
             f"the loss became {result.loss} in epoch {result.place.epoch}, block "
             f"{result.place.block}: lower training.learning_rate "
-            f"(now {config.training.learning_rate}) or training.batch_size "
-            f"(now {config.training.batch_size})"
+            f"(now {config.training.learning_rate}) or, with the autograd engine, "
+            f"training.batch_size (now {config.training.batch_size})"
         )
 
 
@@ -180,6 +217,11 @@ def _save(model: SkipGram, run: RunDirectory, config: Config) -> None:
         embedding.weight.detach().cpu().numpy()
         for embedding in (model.u_embeddings, model.v_embeddings)
     )
+    if not (np.isfinite(u).all() and np.isfinite(v).all()):
+        raise TrainingError(
+            "the weights are no longer finite: lower training.learning_rate "
+            f"(now {config.training.learning_rate})"
+        )
     run.save_weights({"u": u, "v": v})
     save_vectors(
         run.load_vectors(config.export.matrix),

@@ -25,6 +25,8 @@ from sg_train.vectors.word_vectors import WordVectors
 
 Matrix = Literal["u", "v", "sum"]
 
+_WEIGHTS_FORMAT = "sg-train weights 1"
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -57,7 +59,7 @@ class RunDirectory:
         return self.path / {"text": "vectors.txt", "binary": "vectors.bin"}[form]
 
     def check_free(self, *, overwrite: bool) -> None:
-        """Refuse a directory that holds a run, or anything else.
+        """Refuse a directory that holds a finished run, or anything else.
 
         Raises:
             OutputError: it is taken and may not be overwritten, or is no run.
@@ -68,11 +70,11 @@ class RunDirectory:
             raise OutputError(f"{self.path}: not a directory; choose another --out")
         if not any(self.path.iterdir()):
             return
-        if not self.config_file.is_file():
+        if not (self.config_file.is_file() and self.vocabulary_file.is_file()):
             raise OutputError(
                 f"{self.path}: holds files that are no run; choose another --out"
             )
-        if not overwrite:
+        if self.weights_file.exists() and not overwrite:
             raise OutputError(
                 f"{self.path}: holds a run already; give --overwrite or another --out"
             )
@@ -104,9 +106,7 @@ class RunDirectory:
         # safetensors takes the memory of an array as it lies, strides or not.
         tensors = {key: np.ascontiguousarray(value) for key, value in weights.items()}
         with atomic_file(self.weights_file) as file:
-            file.write(
-                safetensors.numpy.save(tensors, {"format": "sg-train weights 1"})
-            )
+            file.write(safetensors.numpy.save(tensors, {"format": _WEIGHTS_FORMAT}))
 
     def load_config(self) -> Config:
         """Read the run's settings.
@@ -120,6 +120,8 @@ class RunDirectory:
         """Read the trained vectors: `u`, `v` or their `sum`.
 
         Raises:
+            VectorsError: `path` is no run.
+            CorpusError: the vocabulary is damaged.
             TrainingError: the run is not done or its files do not fit together.
         """
         if not self.config_file.is_file():
@@ -133,14 +135,22 @@ class RunDirectory:
         vocabulary = Vocabulary.load(self.vocabulary_file)
         try:
             with safetensors.safe_open(self.weights_file, framework="numpy") as file:
+                version = (file.metadata() or {}).get("format")
                 parts = {
                     key: file.get_tensor(key) for key in "uv" if matrix in (key, "sum")
                 }
         except (OSError, safetensors.SafetensorError) as error:
             raise TrainingError(f"{self.weights_file}: damaged ({error})") from error
-        vectors = sum(parts.values()) if matrix == "sum" else parts[matrix]
-        if len(vectors) != len(vocabulary):
+        if version != _WEIGHTS_FORMAT:
+            raise TrainingError(
+                f"{self.weights_file}: of format {version!r}, this sg-train reads "
+                f"{_WEIGHTS_FORMAT!r}"
+            )
+        shapes = {part.shape for part in parts.values()}
+        if {shape[:1] for shape in shapes} != {(len(vocabulary),)} or len(shapes) > 1:
             raise TrainingError(
                 f"{self.path}: weights and vocabulary do not fit together"
             )
-        return WordVectors(vocabulary.words, vectors)
+        matrices = list(parts.values())
+        summed: NDArray[np.float32] = matrices[0] if matrix != "sum" else sum(matrices)
+        return WordVectors(vocabulary.words, summed)

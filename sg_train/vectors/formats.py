@@ -22,6 +22,7 @@ from sg_train.vectors.word_vectors import WordVectors
 _ROWS_AT_ONCE = 4096
 _LONGEST_WORD = 1 << 16  # bytes
 _WIDEST = 1 << 20  # dimensions
+_OF_NUMBERS = b"0123456789+-.eE"
 
 
 VectorFormat = Literal["text", "binary"]
@@ -126,9 +127,13 @@ def _is_text(file: BinaryIO, dimension: int) -> bool:
     start = file.tell()
     line = file.readline(_LONGEST_WORD + 32 * dimension)
     file.seek(start)
+    fields = line.split()[1:]
+    if fields and not b"".join(fields).translate(None, _OF_NUMBERS):
+        return True
+    # A damaged row of text is still text: fields that can be printed.
     try:
-        return len([float(field) for field in line.split()[1:]]) == dimension
-    except ValueError:
+        return len(fields) > 1 and line.decode().strip().isprintable()
+    except UnicodeDecodeError:
         return False
 
 
@@ -169,6 +174,8 @@ def _read_binary(file: BinaryIO, path: Path, rows: int, dimension: int) -> WordV
             words.append(bytes(word).lstrip(b"\n").decode())
         except UnicodeDecodeError as error:
             raise VectorsError(f"{where}: {error}") from error
+    if file.read(2).strip(b"\n"):
+        raise VectorsError(f"{path}: goes on after the {rows} vectors of line 1")
     return _complete(words, matrix, path)
 
 
