@@ -216,9 +216,7 @@ def test_long_sentences_get_more_room() -> None:
     ids = np.arange(5000, dtype=np.int32) % WORDS
     long = Sentences(ids, np.array([0, 3, 5000]))
     model = make_model(8)
-    engine = FusedEngine(
-        model, lambda _: long, make_plan(20, 5), lambda place, position: 0.003
-    )
+    engine = FusedEngine(model, lambda _: long, make_plan(20, 5), lambda *_: 0.003)
     (result,) = engine.train([Place(0, 0)])
     windows = draw_windows(long.ids, long.offsets, make_plan(20, 5), 0, 0)
     assert result.pairs == windows.pairs

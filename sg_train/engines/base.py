@@ -16,8 +16,8 @@ class BlockResult:
         words: the block's words before subsampling.
         pairs: the (context, centre) pairs that were trained.
         loss: their summed loss; one pair's is that of its positive and its negatives,
-            with the weights as they were before its step. Steps and sentences are added
-            up in float64.
+            with the weights as they were before its step. Batches, or a
+            thousand windows, are added up in float64.
         learning_rate: at the block's last step.
     """
 

@@ -64,7 +64,7 @@ _U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 SLOTS = 4096  # of the table that notices repeats; a power of two
-CENTRES_A_SUM = 1024
+WINDOWS_A_SUM = 1024
 AHEAD = 2  # windows: how long before it is needed a row is asked for
 NOWHERE = np.float32(-1e30)  # the y of a lane that takes no part: loss 0, c 0
 
@@ -463,7 +463,9 @@ def train_block(
     Returns:
         The loss summed over all pairs, and their number.
     """
-    total, pairs, seen = 0.0, 0, 0
+    total, pairs, windows, seen = 0.0, 0, 0, 0
+    nothing = fill(np.float32(0), shape.lanes)
+    loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
     scratch.last_seen[:] = -1
     for sentence in range(len(offsets) - 1):
         kept = _keep_words(
@@ -472,8 +474,6 @@ def train_block(
         _draw_reaches(kept, draws, scratch)
         _draw_negatives(kept, draws, scratch)
         _note_repeats(kept, seen, scratch)
-        nothing = fill(np.float32(0), shape.lanes)
-        loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
         for centre in range(kept):
             low = max(0, centre - scratch.reach[centre])
             high = min(kept - 1, centre + scratch.reach[centre])
@@ -495,9 +495,10 @@ def train_block(
                 rows = _merge_repeats(contexts, per_tile, shape, scratch)
             _move(u, v, rows, per_tile, shape, scratch)
             pairs += contexts
-            if centre % CENTRES_A_SUM == 0:  # before float32 sums grow too coarse
+            windows += 1
+            if windows % WINDOWS_A_SUM == 0:  # before float32 sums grow too coarse
                 total += _total(loss, shape, scratch)
                 loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
-        total += _total(loss, shape, scratch)
         seen += kept
+    total += _total(loss, shape, scratch)
     return total, pairs
