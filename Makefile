@@ -26,9 +26,13 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.ingest data/sotu.txt --repeats 3
 	$(BIN)/python -m benchmarks.export --rows 10000 --repeats 3
+	$(BIN)/python -m benchmarks.peers data/sotu.txt --engines fused autograd \
+		--repeats 3 --json bench.json
+	$(BIN)/sg-train prepare data/sotu.txt --out corpora/bench
+	$(BIN)/python -m benchmarks.kernel corpora/bench --repeats 3
 
 clean:
-	rm -rf $(VENV) corpora runs vectors.txt .coverage*
+	rm -rf $(VENV) corpora runs vectors.txt bench.json .coverage*
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

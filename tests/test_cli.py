@@ -1,7 +1,9 @@
+import contextlib
 import os
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -359,3 +361,29 @@ def test_the_shell_completes_commands() -> None:
         env=environment,
     )
     assert result.stdout.split() == ["neighbors"], result.stderr
+
+
+def test_a_terminal_sees_a_bar_with_what_matters(text: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    termios = pytest.importorskip("termios")
+    controller, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sg_train", "train", "--corpus", str(text)),
+            *("--out", "r", *TINY, "--set", "training.epochs=500"),
+        ],
+        stderr=terminal,
+    )
+    os.close(terminal)
+    seen = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when the process is
+        while part := os.read(controller, 1 << 16):
+            seen += part
+    os.close(controller)
+    assert process.wait() == 0
+    lines = seen.decode().replace("\r", "\n").split("\n")
+    assert any(line.startswith("getting the kernel ready") for line in lines)
+    bar = next(line for line in reversed(lines) if line.startswith("training:"))
+    for shown in ("100%", "words/s", "loss ", "rate ", "<00:0"):
+        assert shown in bar
