@@ -60,6 +60,8 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
 def _open_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
+        if device.type == "cpu":
+            return device
         # What training needs of it: sparse gradients, and numbers to read back.
         probe = SkipGram(2, 2).to(device)
         row = torch.zeros(1, dtype=torch.int32, device=device)
