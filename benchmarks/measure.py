@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -66,11 +65,6 @@ def run(command: list[str]) -> tuple[float, float]:
     if process.returncode:
         raise SystemExit(f"failed: {' '.join(command)}")
     return time.perf_counter() - start, usage.ru_maxrss / 1024
-
-
-def peak_memory() -> float:
-    """Return this process's peak memory in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def write_json(path: Path | None, data: object) -> None:
