@@ -137,18 +137,23 @@ def without(*steps: str) -> Iterator[None]:
     nothing = {
         "_dots": lambda u, v, contexts, shape, scratch: None,
         "_slopes": lambda contexts, rate, loss, shape, scratch: loss,
+        "_add_loss": lambda y, whole, loss: loss,
+        "_split_product": lambda loss: loss,
         "_move": lambda u, v, contexts, per_tile, shape, scratch: None,
         "_prefetch": lambda u, v, column, scratch: None,
         "_find_rows": lambda centre, low, high, shape, draws, scratch: 0,
         "_find_coming": lambda centre, kept, shape, draws, scratch: None,
     }
-    names = [*steps, "train_block", "_move"]
+    # Compiled anew, lest they call what they called before.
+    callers = [name for name in ("_move", "_slopes") if name not in steps]
+    names = [*steps, *callers, "train_block"]
     before = {name: getattr(kernel, name) for name in names}
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     for step in steps:
         setattr(kernel, step, njit(forceinline=True, **options)(nothing[step]))
-    if "_move" not in steps:  # compiled anew, lest it call what it called before
-        kernel._move = njit(forceinline=True, **options)(kernel._move.py_func)
+    for name in callers:
+        function = getattr(kernel, name).py_func
+        setattr(kernel, name, njit(forceinline=True, **options)(function))
     kernel.train_block = njit(**options)(kernel.train_block.py_func)
     try:
         yield
@@ -167,18 +172,30 @@ def where_time_goes(text: Text, repeats: int) -> None:
         "everything": (),
         "without prefetching": ("_prefetch",),
         "without dots": ("_dots",),
+        "without the loss": ("_add_loss", "_split_product"),
         "without slopes and loss": ("_slopes",),
         "without moves": ("_move",),
         "draws and rows alone": ("_dots", "_slopes", "_move"),
         "draws alone": ("_dots", "_slopes", "_move", "_find_rows", "_find_coming"),
     }
     words = sum(len(text.read_block(i).ids) for i in range(1, text.blocks))
-    print("| | ns a window |\n|---|---|")
+    trainers = {}
     for name, steps in cuts.items():
         with without(*steps):
-            trainer = Trainer(text, 100, 5, threads=1)
-            speed = statistics.median(trainer.train()[0] for _ in range(repeats))
-        print(f"| {name} | {words / speed / 1e6 / windows * 1e9:.0f} |", flush=True)
+            trainers[name] = Trainer(text, 100, 5, threads=1), kernel.train_block
+    rounds: dict[str, list[float]] = {name: [] for name in cuts}
+    everything = kernel.train_block
+    for _ in range(repeats):
+        for name, (trainer, function) in trainers.items():
+            kernel.train_block = function
+            speed = trainer.train()[0]
+            rounds[name].append(words / speed / 1e6 / windows * 1e9)
+    kernel.train_block = everything
+    print("| | ns a window | share of everything |\n|---|---|---|")
+    for name, times in rounds.items():
+        pairs = zip(times, rounds["everything"], strict=True)
+        share = statistics.median(time / whole for time, whole in pairs)
+        print(f"| {name} | {statistics.median(times):.0f} | {share:.1%} |")
     print()
 
 

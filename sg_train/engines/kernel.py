@@ -287,6 +287,23 @@ def _dots(
 
 
 @_inline
+def _add_loss(y: Any, whole: Any, loss: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    """Add the loss log(1 + exp(y)) of a vector of pairs, given 1 + exp(-abs(y)).
+
+    It is max(y, 0) + log(1 + exp(-abs(y))). The second parts are kept as a product.
+    """
+    product, exponents, linear = loss
+    return multiply(product, whole), exponents, add(linear, positive_part(y))
+
+
+@_inline
+def _split_product(loss: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    """Keep the product of a loss apart as mantissa and exponent, lest it overflow."""
+    product, exponents, linear = loss
+    return mantissa(product), add(exponents, exponent(product)), linear
+
+
+@_inline
 def _slopes(
     contexts: int,
     rate: np.float32,
@@ -294,17 +311,14 @@ def _slopes(
     shape: Shape,
     scratch: Scratch,
 ) -> tuple[Any, Any, Any]:
-    """Step 2: turn dots into c, and take the loss along.
-
-    log(1 + exp(y)) is max(y, 0) + log(1 + exp(-abs(y))). The second parts are added up
-    as a product of 1 + exp(-abs(y)), whose exponent is split off before it overflows.
-    """
-    product, exponents, linear = loss
+    """Step 2: turn dots into c, and take the loss along."""
     one = fill(np.float32(1), shape.lanes)
     rates = fill(-rate, shape.lanes)
     place = 0
     for first in range(0, len(scratch.signs), shape.stride):
         for i in range(0, contexts, 2):
+            if i % 64 == 0:  # after at most 32 * 3 vectors of numbers up to 2
+                loss = _split_product(loss)
             bias = first if i + 1 < contexts else first + len(scratch.signs)
             for lane in range(0, shape.stride, len(shape.lanes)):
                 sign = load(scratch.signs, first + lane, shape.lanes)
@@ -314,14 +328,9 @@ def _slopes(
                 whole = add(one, small)
                 sigmoid = divide(where_positive(y, one, small), whole)
                 store(scratch.slopes, place, multiply(multiply(rates, sign), sigmoid))
-                linear = add(linear, positive_part(y))
-                product = multiply(product, whole)
-                exponents = add(exponents, exponent(product))
-                product = mantissa(product)
+                loss = _add_loss(y, whole, loss)
                 place += len(shape.lanes)
-    for i in range(contexts):
-        scratch.slots[i] = (i >> 1) * shape.stride + (i & 1) * len(shape.tile)
-    return product, exponents, linear
+    return loss
 
 
 @_inline
@@ -340,6 +349,13 @@ def _total(loss: tuple[Any, Any, Any], shape: Shape, scratch: Scratch) -> float:
     for lane in range(width):
         total += np.float64(scratch.held_v[lane])
     return total
+
+
+@_inline
+def _lay_out_slots(contexts: int, shape: Shape, scratch: Scratch) -> None:
+    """Say where the c of each context stand."""
+    for i in range(contexts):
+        scratch.slots[i] = (i >> 1) * shape.stride + (i & 1) * len(shape.tile)
 
 
 @_inline
@@ -467,6 +483,7 @@ def train_block(
     nothing = fill(np.float32(0), shape.lanes)
     loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
     scratch.last_seen[:] = -1
+    _lay_out_slots(len(scratch.slots), shape, scratch)
     for sentence in range(len(offsets) - 1):
         kept = _keep_words(
             ids, offsets[sentence], offsets[sentence + 1], draws, scratch
@@ -478,8 +495,6 @@ def train_block(
             low = max(0, centre - scratch.reach[centre])
             high = min(kept - 1, centre + scratch.reach[centre])
             contexts = high - low
-            if contexts == 0:
-                continue
             collisions = _find_rows(centre, low, high, shape, draws, scratch)
             _find_coming(centre, kept, shape, draws, scratch)
             _dots(u, v, contexts, shape, scratch)
@@ -494,6 +509,8 @@ def train_block(
             if scratch.repeats[high] >= seen + low:
                 rows = _merge_repeats(contexts, per_tile, shape, scratch)
             _move(u, v, rows, per_tile, shape, scratch)
+            if rows < contexts:
+                _lay_out_slots(contexts, shape, scratch)
             pairs += contexts
             windows += 1
             if windows % WINDOWS_A_SUM == 0:  # before float32 sums grow too coarse

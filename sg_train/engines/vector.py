@@ -561,17 +561,19 @@ def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
 def _sums(builder: Any, vectors: list[Any], lanes: int) -> Any:
     """Return one vector whose lane i is the sum over the lanes of vector i.
 
-    Vectors are joined two by two: at each level, a pair's lanes are dealt to two
-    vectors that are added, so that after log2(W) levels each lane is one sum.
+    Vectors are joined two by two: at each level, half of a pair's lanes meet their
+    neighbours in the other half, so that after log2(W) levels each lane is one sum.
+    Lanes that stay in their place cost a blend, which is cheaper than a shuffle.
     """
     level = vectors + [_constant(0.0, lanes)] * (lanes - len(vectors))
     step = 1
     while step < lanes:
-        groups = range(0, lanes, 2 * step)
-        near = [g + i + w for g in groups for w in (0, lanes) for i in range(step)]
-        far = [lane + step for lane in near]
+        staying = [lane + lanes * bool(lane & step) for lane in range(lanes)]
+        moving = [lane ^ step for lane in staying]
         level = [
-            builder.fadd(_shuffle(builder, a, b, near), _shuffle(builder, a, b, far))
+            builder.fadd(
+                _shuffle(builder, a, b, staying), _shuffle(builder, a, b, moving)
+            )
             for a, b in zip(level[::2], level[1::2], strict=True)
         ]
         step *= 2
