@@ -11,7 +11,8 @@ import gensim
 import numpy as np
 
 from benchmarks.measure import alternate, machine, seconds, spread
-from sg_train.vectors.formats import load_vectors, save_binary, save_text
+from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.word2vec_formats import save_binary, save_text
 from sg_train.vectors.word_vectors import WordVectors
 
 

@@ -5,7 +5,8 @@ table in the README all come from the classes below.
 """
 
 import difflib
-from collections.abc import Hashable, Iterable, Iterator
+import hashlib
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,7 +39,14 @@ def _list_of_one(value: object) -> object:
 
 
 _OrNone = BeforeValidator(_none_if_said)
+
+
+def _empty_if_none(value: object) -> object:
+    return {} if _none_if_said(value) is None else value
+
+
 _OrOne = BeforeValidator(_list_of_one)
+_OrEmpty = BeforeValidator(_empty_if_none)
 
 
 class _Section(BaseModel):
@@ -198,6 +206,52 @@ class TrainingConfig(_Section):
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every draw")
 
 
+class EvaluationConfig(_Section):
+    """What is scored while training; the scores go into metrics.jsonl."""
+
+    similarity: Annotated[list[Path], _OrOne] = Field(
+        default=[], description="files with two words and a score a line"
+    )
+    analogies: Annotated[list[Path], _OrOne] = Field(
+        default=[], description="files with four words a line, by `: section`"
+    )
+    restrict: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="score with the most frequent words alone, so many",
+    )
+    every_words: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="words between evaluations; by default an epoch's",
+    )
+    stop_on: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="name of the score (a file's without its ending) that decides: the "
+        "best weights are kept, and training stops when it no longer rises",
+    )
+    patience: int = Field(
+        default=3, ge=1, description="evaluations in a row without a better score"
+    )
+    tensorboard: bool = Field(
+        default=False,
+        description="write loss, rate, speed, scores and in the end the vectors to "
+        "`tensorboard/` in the run",
+    )
+
+    @model_validator(mode="after")
+    def _stop_on_a_test(self) -> "EvaluationConfig":
+        names = [path.stem for path in (*self.similarity, *self.analogies)]
+        if len(set(names)) < len(names):
+            raise ValueError("two tests have the same name; rename a file")
+        if self.stop_on is not None and self.stop_on not in names:
+            raise ValueError(
+                f"stop_on={self.stop_on} is none of the tests "
+                f"({', '.join(names) or 'there is none'})"
+            )
+        return self
+
+
 class ExportConfig(_Section):
     """What `export` writes unless told otherwise."""
 
@@ -205,9 +259,33 @@ class ExportConfig(_Section):
         default="u",
         description="`u` (input vectors), `v` (output vectors) or their sum",
     )
-    format: Literal["text", "binary"] = Field(
-        default="text", description="word2vec's text or binary format"
+    format: Literal["text", "binary", "glove", "safetensors", "npy", "projector"] = (
+        Field(
+            default="text",
+            description="word2vec's text or binary, GloVe's, one of arrays, or a "
+            "directory for TensorBoard's projector",
+        )
     )
+
+
+class SweepConfig(_Section):
+    """Many runs instead of one: every combination of the values, or a sample."""
+
+    values: Annotated[dict[str, Annotated[list[Any], _OrOne]], _OrEmpty] = Field(
+        default={},
+        description="lists of values by dotted key, as `training.seed: [1, 2, 3]`",
+    )
+    samples: Annotated[int | None, _OrNone] = Field(
+        default=None, ge=1, description="draw so many combinations instead of all"
+    )
+    seed: int = Field(default=1, ge=0, lt=2**63, description="of the sample")
+
+    @model_validator(mode="after")
+    def _none_empty(self) -> "SweepConfig":
+        for key, values in self.values.items():
+            if not values or key.startswith("sweep."):
+                raise ValueError(f"values: {key} cannot be swept over {values}")
+        return self
 
 
 class Config(_Section):
@@ -218,13 +296,18 @@ class Config(_Section):
     sampling: SamplingConfig = SamplingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+    sweep: SweepConfig = SweepConfig()
+
+    def hash(self) -> str:
+        """Return a number in hexadecimal that tells settings apart."""
+        return hashlib.sha256(self.to_yaml().encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
         """Return all settings as YAML that `load_config` reads back as the same."""
-        return yaml.safe_dump(
-            self.model_dump(), sort_keys=False, allow_unicode=True, width=10_000
-        )
+        values = self.model_dump(mode="json")
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -237,10 +320,32 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
     values = {} if path is None else _read_yaml(path)
     for override in overrides:
         _override(values, override)
+    config = _validate(values, "settings" if path is None else str(path))
+    for key, choices in config.sweep.values.items():
+        for choice in choices:  # each by itself, so that a mistake is found at once
+            with_settings(config, {key: choice})
+    return config
+
+
+def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
+    """Return a config with some settings changed, by dotted key.
+
+    Raises:
+        SettingsError: they are unknown, of the wrong type or out of range.
+    """
+    values = config.model_dump(mode="json")
+    for dotted, value in settings.items():
+        section, dot, key = dotted.partition(".")
+        if not dot or not isinstance(values.setdefault(section, {}), dict):
+            raise SettingsError(f"{dotted}: expected section.key, as training.epochs")
+        values[section][key] = value
+    return _validate(values, "settings")
+
+
+def _validate(values: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        where = "settings" if path is None else str(path)
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise SettingsError(f"{where}: {faults}") from error
 
@@ -274,7 +379,7 @@ def _range_in_words(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if schema.get("type") not in ("integer", "number"):
-        return {"boolean": "`true`, `false`", "array": "list"}.get(
+        return {"boolean": "`true`, `false`", "array": "list", "object": "mapping"}.get(
             schema["type"], "text"
         )
     bounds = {

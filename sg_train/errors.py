@@ -25,5 +25,9 @@ class OutputError(SgTrainError):
     """A file or directory cannot be written."""
 
 
+class MissingLibraryError(SgTrainError):
+    """A library is not installed that only some users need."""
+
+
 class TrainingError(SgTrainError):
     """Training cannot start or go on."""

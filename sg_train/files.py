@@ -30,7 +30,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         )
         aside = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -1,10 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from sg_train.cli import app
+from sg_train.vectors.word_vectors import WordVectors
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +51,17 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def read_metrics(run: Path) -> list[dict[str, float]]:
+def read_metrics(run: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()
     ]
+
+
+def awkward_vectors() -> WordVectors:
+    """Return 5008 vectors with words and numbers that formats stumble over."""
+    generator = np.random.default_rng(0)
+    names = ['"', "'", "a,b", "#", "é", "東京", "\\n", "-1.5"]
+    names += [f"w{i}" for i in range(5000)]
+    matrix = generator.normal(0, 0.3, (len(names), 7)).astype(np.float32)
+    matrix[0] = [0, -0.0, 1e-45, 3.4028235e38, -1e-7, 1 / 3, 16777216]
+    return WordVectors(names, matrix)

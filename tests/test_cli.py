@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -15,7 +16,11 @@ import yaml
 from sg_train import __version__
 from tests.conftest import ROOT, Command, read_metrics
 
-COMMANDS = ["prepare", "train", "export", "neighbors", "config"]
+COMMANDS = [
+    *("prepare", "train", "export", "config"),
+    *("neighbors", "similarity", "analogy", "evaluate"),
+    *("compare", "plot", "report"),
+]
 
 
 def in_a_process(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
@@ -143,6 +148,111 @@ def test_neighbors_are_the_same_of_a_run_and_of_its_file(
     assert other.stdout != result.stdout
 
 
+def test_words_are_compared_and_analogies_answered(
+    sg_train: Command, trained: Path
+) -> None:
+    word, other, cosine = sg_train("similarity", trained, "w1", "w2").stdout.split()
+    assert (word, other) == ("w1", "w2")
+    shown = sg_train("similarity", trained, "w1", "w2", "--json").stdout
+    (row,) = json.loads(shown)
+    assert f"{row['cosine']:.4f}" == cosine
+    added = sg_train("analogy", trained, "w1", "w2", "w3", "--top", 4).stdout
+    assert len(added.splitlines()) == 4
+    by_product = ("--method", "multiply", "--json")
+    multiplied = sg_train("analogy", trained, "w1", "w2", "w3", *by_product).stdout
+    assert len(json.loads(multiplied)) == 10
+    rare = sg_train("neighbors", trained, "w0", "--restrict", 3, "--json").stdout
+    words = (trained / "vocabulary.tsv").read_text().split()[::2]
+    assert sorted(row["neighbor"] for row in json.loads(rare)) == sorted(words[:3])
+
+
+def test_evaluate_scores_runs_and_files(sg_train: Command, trained: Path) -> None:
+    Path("pairs.csv").write_text("one,other,score\nw1,W2,3\nw3,w4,2\nw5,w6,1\n")
+    Path("q.txt").write_text(": s\nw1 w2 w3 w4\nw1 w2 w3 none\n")
+    tests = ("--similarity", "pairs.csv", "--analogies", "q.txt")
+    result = sg_train("evaluate", trained, *tests)
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert rows[0] == ["test", "section", "measure", "value", "scored", "missing"]
+    assert [row[:3] for row in rows[1:]] == [
+        ["pairs", "", "spearman"],
+        ["q", "s", "accuracy"],
+        ["q", "total", "accuracy"],
+    ]
+    assert [row[4:] for row in rows[1:]] == [["3", "0"], ["1", "1"], ["1", "1"]]
+    of_file = sg_train("evaluate", trained / "vectors.txt", *tests)
+    assert of_file.stdout == result.stdout
+    cased = sg_train("evaluate", trained, *tests, "--match-case", "--json").stdout
+    assert [row["scored"] for row in json.loads(cased)] == [2, 1, 1]
+    arguments = ("--out", "scored", "--set", "evaluation.similarity=pairs.csv")
+    settings = trained / "config.yaml"
+    assert sg_train("train", settings, *arguments).exit_code == 0
+    again = sg_train("evaluate", "scored")
+    assert again.stdout.splitlines() == result.stdout.splitlines()[:2]
+
+
+def test_vectors_of_any_tool_can_be_exported(sg_train: Command, trained: Path) -> None:
+    forms = ("text", "binary", "glove", "safetensors", "npy")
+    for form in forms:
+        out = f"{form}.npy"
+        result = sg_train("export", trained / "vectors.txt", out, "--format", form)
+        assert result.exit_code == 0, result.output
+        back = sg_train("export", out, f"{form}.txt")
+        assert back.exit_code == 0, back.output
+        expected = (trained / "vectors.txt").read_bytes()
+        assert Path(f"{form}.txt").read_bytes() == expected
+    assert sg_train("export", trained, "p", "--format", "projector").exit_code == 0
+    assert len(Path("p/vectors.tsv").read_text().splitlines()) == 30
+
+
+def test_runs_are_compared(sg_train: Command, trained: Path) -> None:
+    for seed in (1, 2):
+        sets = ("--set", f"training.seed={seed}", "--set", "sampling.window=2")
+        run = ("train", trained / "config.yaml", "--out", f"runs/w2-{seed}", *sets)
+        assert sg_train(*run).exit_code == 0
+    Path("pairs.csv").write_text("w1,w2,3\nw3,w4,2\nw5,w6,1\n")
+    paths = ("runs/r", "runs/w2-1", "runs/w2-2", "runs/r/vectors.txt")
+    result = sg_train("compare", *paths, "--similarity", "pairs.csv")
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert rows[0] == [
+        *("run", "seeds", "sampling.window", "loss", "words_per_second", "pairs")
+    ]
+    assert {row[0]: row[1:3] for row in rows[1:]} == {
+        "runs/r": ["1", "5"],
+        "runs/w2-1": ["2", "2"],
+        "runs/r/vectors.txt": ["1", "-"],
+    }
+    rows = json.loads(sg_train("compare", *paths, "--json").stdout)
+    assert [row["seeds"] for row in rows if row["name"] == "runs/w2-1"] == [2]
+
+
+def test_a_sweep_is_trained_and_can_be_compared(sg_train: Command, text: Path) -> None:
+    sweep = ("--set", "sweep.values={model.dimension: [3, 4]}", *TINY[2:])
+    result = sg_train("train", "--corpus", text, "--out", "runs/s", *sweep)
+    assert result.exit_code == 0, result.output
+    assert "2 runs trained, 0 of them before" in result.stderr
+    assert (
+        "2 of them before"
+        in sg_train("train", "--corpus", text, "--out", "runs/s", *sweep).stderr
+    )
+    shown = sg_train("compare", *sorted(Path("runs").iterdir())).stdout
+    assert shown.splitlines()[0].split("\t")[2] == "model.dimension"
+
+
+def test_pictures_and_pages_are_made(sg_train: Command, trained: Path) -> None:
+    words = ("--words", "w1,w2,w3")
+    assert sg_train("plot", trained, "-o", "map.svg", *words).stdout == ""
+    assert ">w3<" in Path("map.svg").read_text()
+    crowded = sg_train("plot", trained / "vectors.txt", "-o", "m.png", "--tsne")
+    assert crowded.exit_code == 1  # no word of letters alone
+    assert sg_train("plot", trained, "-o", "c.png", "--curves").exit_code == 0
+    wrong = sg_train.refused("plot", trained, "-o", "m.png", "--words", "w1,,w2")
+    assert "--words w1,,w2: a word is empty" in wrong
+    assert "ends in .png" in sg_train.refused("plot", trained, "-o", "m", *words)
+    assert sg_train("report", trained, "-o", "r.html").exit_code == 0
+    assert sg_train("report", trained / "vectors.txt", "-o", "v.html").exit_code == 0
+    assert len(Path("v.html").read_text()) < len(Path("r.html").read_text())
+
+
 def test_config_prints_a_config(sg_train: Command) -> None:
     shown = sg_train("config", "--set", "model.dimension=7").stdout
     Path("shown.yaml").write_text(shown)
@@ -192,6 +302,9 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        ("evaluate text.txt", "nothing to score: give --similarity or --analogies"),
+        ("evaluate text.txt --similarity no", "cannot read no: No such file"),
+        ("similarity text.txt a b", "text.txt, line 1: expected"),
         ("train missing.yaml", "cannot read missing.yaml: No such file"),
         ("train --corpus missing.txt", "missing.txt: no such file or directory"),
         ("train --corpus empty", "empty: no file there to read"),
@@ -202,7 +315,7 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("train --corpus text.txt --out text.txt/r", "cannot write text.txt/r"),
         ("train --corpus text.txt --out text.txt", "text.txt: not a directory"),
         ("prepare text.txt --out text.txt/c", "cannot write text.txt/c"),
-        ("export missing out", "cannot read missing/config.yaml"),
+        ("export missing out", "cannot read missing: No such file"),
         ("neighbors missing w", "cannot read missing: No such file"),
         ("neighbors text.txt w", "text.txt, line 1: expected"),
         ("neighbors empty w", "empty: neither a run directory nor a vector file"),

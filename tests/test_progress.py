@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_many_blocks_make_about_a_hundred_lines(tmp_path: Path) -> None:
         for _ in range(5000):
             progress.add(result(10, 1, 1.0))
     assert len(file.read_text().splitlines()) == 100
+
+
+def test_scores_have_lines_of_their_own_and_take_no_time(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    heard: list[dict[str, object]] = []
+    with Progress(file, words=100, listener=heard.append) as progress:
+        progress.add(result(50, 1, 1.0))
+        with progress.pause():
+            time.sleep(0.3)
+            progress.add_scores({"wordsim": 0.5, "none": None})
+        progress.add(result(50, 1, 1.0))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines == heard
+    assert lines[1]["scores"] == {"wordsim": 0.5, "none": None}
+    assert (lines[1]["words"], lines[1]["epoch"]) == (50, 0)
+    assert lines[2]["seconds"] < 0.3
+    assert lines[2]["words_per_second"] > 100 / 0.3
 
 
 def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from sg_train.errors import VectorsError
-from sg_train.vectors import queries
-from sg_train.vectors.queries import neighbors
+from sg_train.vectors import word_vectors
+from sg_train.vectors.queries import analogy, neighbors, similarity
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -19,14 +19,52 @@ def vectors() -> WordVectors:
 def test_neighbours_are_those_of_gensim(
     vectors: WordVectors, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
 ) -> None:
-    monkeypatch.setattr(queries, "_ROWS_AT_ONCE", rows_at_once)
-    theirs = gensim.models.KeyedVectors(9)
+    monkeypatch.setattr(word_vectors, "_ROWS_AT_ONCE", rows_at_once)
+    theirs = in_gensim(vectors)
+    assert_same(neighbors(vectors, "w5", 20), theirs.most_similar("w5", topn=20))
+    assert_same(
+        neighbors(vectors, "w290", 20, restrict=100),
+        theirs.most_similar("w290", topn=20, restrict_vocab=100),
+    )
+    assert len(neighbors(vectors, "w5", 1000)) == 299
+
+
+def in_gensim(vectors: WordVectors) -> gensim.models.KeyedVectors:
+    theirs = gensim.models.KeyedVectors(vectors.matrix.shape[1])
     theirs.add_vectors(vectors.words, vectors.matrix)
-    found = neighbors(vectors, "w5", 20)
-    expected = theirs.most_similar("w5", topn=20)
+    return theirs
+
+
+def assert_same(found, expected) -> None:
     assert [word for word, _ in found] == [word for word, _ in expected]
-    cosines = [cosine for _, cosine in expected]
-    assert [cosine for _, cosine in found] == pytest.approx(cosines, abs=1e-6)
+    scores = [score for _, score in expected]
+    assert [score for _, score in found] == pytest.approx(scores, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`")
+@pytest.mark.parametrize("rows_at_once", [7, 1000])
+def test_analogies_are_those_of_gensim(
+    vectors: WordVectors, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(word_vectors, "_ROWS_AT_ONCE", rows_at_once)
+    theirs = in_gensim(vectors)
+    asked = {"positive": ["w2", "w3"], "negative": ["w1"], "topn": 20}
+    words = ("w1", "w2", "w3")
+    assert_same(analogy(vectors, words, 20), theirs.most_similar(**asked))
+    assert_same(
+        analogy(vectors, words, 20, method="multiply"),
+        theirs.most_similar_cosmul(**asked),
+    )
+    assert_same(
+        analogy(vectors, words, 20, restrict=50),
+        theirs.most_similar(**asked, restrict_vocab=50),
+    )
+
+
+def test_similarity_is_the_cosine(vectors: WordVectors) -> None:
+    expected = in_gensim(vectors).similarity("w1", "w2")
+    assert similarity(vectors, "w1", "w2") == pytest.approx(expected, abs=1e-6)
+    assert similarity(vectors, "w1", "w1") == pytest.approx(1, abs=1e-6)
 
 
 def test_a_vector_of_zeros_has_cosine_zero() -> None:

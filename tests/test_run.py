@@ -35,6 +35,7 @@ def test_a_run_leaves_everything_in_its_directory(text: Path, engine: str) -> No
     assert sorted(file.name for file in run.path.iterdir()) == [
         "config.yaml",
         "metrics.jsonl",
+        "run.json",
         "vectors.txt",
         "vocabulary.tsv",
         "weights.safetensors",
@@ -188,11 +189,11 @@ def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
 
 
 def test_weights_that_are_not_finite_are_not_saved(text: Path, monkeypatch) -> None:
-    def spoil(engine, schedule, progress, config) -> None:
+    def spoil(blocks, places) -> None:
         with torch.no_grad():
-            engine._model.v_embeddings.weight[3] = float("nan")
+            blocks._engine._model.v_embeddings.weight[3] = float("nan")
 
-    monkeypatch.setattr("sg_train.training.run._train_blocks", spoil)
+    monkeypatch.setattr("sg_train.training.run._Blocks.train", spoil)
     with pytest.raises(TrainingError, match="weights are no longer finite"):
         train(config(text), Path("r"))
     assert not Path("r/weights.safetensors").exists()

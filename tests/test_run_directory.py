@@ -17,7 +17,7 @@ VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
 @pytest.fixture
 def run() -> RunDirectory:
     run = RunDirectory(Path("runs/r"))
-    run.create(Config(model=ModelConfig(dimension=3)), VOCABULARY)
+    run.create(Config(model=ModelConfig(dimension=3)), VOCABULARY, {})
     return run
 
 
@@ -63,16 +63,20 @@ def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> No
     run.metrics_file.write_text("{}")
     run.vectors_file("text").write_text("old")
     run.vectors_file("binary").write_text("old")
+    for name in ("projector", "tensorboard"):
+        (run.path / name).mkdir()
+        (run.path / name / "old").touch()
+    run.best_file.touch()
     (run.path / "notes.txt").write_text("mine")
-    run.create(Config(), VOCABULARY)
+    run.create(Config(), VOCABULARY, {})
     names = sorted(file.name for file in run.path.iterdir())
-    assert names == ["config.yaml", "notes.txt", "vocabulary.tsv"]
+    assert names == ["config.yaml", "notes.txt", "run.json", "vocabulary.tsv"]
 
 
 def test_an_unwritable_place_is_one_line() -> None:
     Path("file").touch()
     with pytest.raises(OutputError, match="cannot write file/run"):
-        RunDirectory(Path("file/run")).create(Config(), VOCABULARY)
+        RunDirectory(Path("file/run")).create(Config(), VOCABULARY, {})
 
 
 def test_what_is_no_finished_run_is_refused(run: RunDirectory) -> None:

@@ -3,7 +3,10 @@
 import json
 import time
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,20 +18,27 @@ _RATE_SECONDS = 1.0
 
 
 class Progress:
-    """Shows and records the results of blocks.
+    """Shows and records the results of blocks, and scores.
 
     A line of metrics.jsonl covers about a hundredth of the run: `words` and `seconds`
-    since the run began; `loss`, the mean of the share's pairs; `learning_rate` and
-    `epoch`, of its last block; `words_per_second`, over the share, but over no less
-    than the last second where there was one.
+    since the run began, without the time that evaluation took; `loss`, the mean of the
+    share's pairs; `learning_rate` and `epoch`, of its last block; `words_per_second`,
+    over the share, but over no less than the last second where there was one. An
+    evaluation has a line of its own: `words`, `seconds`, `epoch` and `scores` by test.
     """
 
-    def __init__(self, metrics_file: Path, words: int) -> None:
+    def __init__(
+        self,
+        metrics_file: Path,
+        words: int,
+        listener: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
         """Begin to count time.
 
         Args:
             metrics_file: where lines are written, anew.
             words: how many the whole run goes through.
+            listener: is given each line too.
 
         Raises:
             OutputError: the file cannot be written.
@@ -40,6 +50,9 @@ class Progress:
         self._line_words = 0
         self._line_loss = 0.0
         self._line_pairs = 0
+        self._epoch = 0
+        self._listener = listener
+        self._shown_scores = ""
         self._began = time.perf_counter()
         self._marks = deque([(0.0, 0)])  # (seconds, words) of the last second's lines
         try:
@@ -64,12 +77,37 @@ class Progress:
             OutputError: the metrics cannot be written.
         """
         self._words += result.words
+        self._epoch = result.place.epoch
         self._line_words += result.words
         self._line_loss += result.loss
         self._line_pairs += result.pairs
         self._bar.update(result.words)
         if self._line_words >= self._words_wanted or self._words == self._total:
             self._end_line(result)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave the time of what is inside out of all that is said of speed."""
+        began = time.perf_counter()
+        yield
+        self._began += time.perf_counter() - began
+
+    def add_scores(self, scores: Mapping[str, float | None]) -> None:
+        """Record and show the scores of an evaluation, by test.
+
+        Raises:
+            OutputError: the metrics cannot be written.
+        """
+        shown = [f"{test} {value:.3f}" for test, value in scores.items() if value]
+        self._shown_scores = "".join(f", {score}" for score in shown)
+        self._write(
+            {
+                "words": self._words,
+                "seconds": round(time.perf_counter() - self._began, 6),
+                "epoch": self._epoch,
+                "scores": dict(scores),
+            }
+        )
 
     def _end_line(self, result: BlockResult) -> None:
         seconds = time.perf_counter() - self._began
@@ -86,15 +124,21 @@ class Progress:
             "words_per_second": round((self._words - words) / (seconds - since), 1),
             "epoch": result.place.epoch,
         }
+        self._write(line)
+        shown = f"{loss:.4f}" if loss is not None else "-"
+        self._bar.set_postfix_str(
+            f"loss {shown}, rate {result.learning_rate:.4f}{self._shown_scores}",
+            refresh=False,
+        )
+        self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
+
+    def _write(self, line: dict[str, Any]) -> None:
         try:
             self._file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise self._cannot_write(error) from error
-        shown = f"{loss:.4f}" if loss is not None else "-"
-        self._bar.set_postfix_str(
-            f"loss {shown}, rate {result.learning_rate:.4f}", refresh=False
-        )
-        self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
+        if self._listener:
+            self._listener(line)
 
     def _cannot_write(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self._path}: {error.strerror}")

@@ -1,12 +1,17 @@
 """A run: from a config to trained vectors, block by block."""
 
+import importlib.metadata
 import math
-from collections.abc import Iterator
+import platform
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sg_train.config import Config, ModelConfig, SamplingConfig
@@ -18,9 +23,11 @@ from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
 from sg_train.sampling.loader import Place
 from sg_train.sampling.windows import SamplingPlan
+from sg_train.training.board import Board
 from sg_train.training.progress import Progress
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.schedule import LinearSchedule
+from sg_train.training.scoring import Scoring, segments
 from sg_train.vectors.formats import save_vectors
 
 
@@ -38,6 +45,7 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
     _check_engine(config)
     device = _open_device(config.training.device)
     corpus = open_corpus(config.corpus, config.vocabulary, threads)
+    asked = config
     config = _with_corpus_settings(config, corpus)
     torch.set_num_threads(threads)
     with _memory_errors(config.model, len(corpus.vocabulary)):
@@ -51,10 +59,35 @@ def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
     )
     plan = _make_plan(config.sampling, corpus, config.training.seed)
     engine = _make_engine(config, model, corpus, plan, schedule)
-    run.create(config, corpus.vocabulary)
-    with Progress(run.metrics_file, schedule.words) as progress:
-        _train_blocks(engine, schedule, progress, config)
+    evaluation = config.evaluation
+    scoring = None
+    if evaluation.similarity or evaluation.analogies:
+        scoring = Scoring(evaluation, corpus.vocabulary.words)
+    run.create(config, corpus.vocabulary, _record(asked, corpus))
+    board = Board(run.tensorboard_directory) if evaluation.tensorboard else None
+    listener = board.add_line if board else None
+    with Progress(run.metrics_file, schedule.words, listener) as progress:
+        blocks = _Blocks(engine, schedule, progress, config)
+        every = evaluation.every_words if scoring else schedule.words
+        for places in segments(schedule, every):
+            blocks.train(places)
+            if scoring and _score(model, scoring, progress, run, config):
+                break
     _save(model, run, config)
+    if board:
+        board.close(run.load_vectors(config.export.matrix))
+
+
+def _record(config: Config, corpus: EncodedCorpus) -> dict[str, Any]:
+    libraries = ("sg-train", "torch", "numpy", "numba", "pyarrow")
+    versions = {name: importlib.metadata.version(name) for name in libraries}
+    return {
+        "config_hash": config.hash(),
+        "command": sys.argv,
+        "versions": {"python": platform.python_version(), **versions},
+        "processor": platform.processor() or platform.machine(),
+        "corpus": corpus.meta,
+    }
 
 
 def _open_device(name: str) -> torch.device:
@@ -180,28 +213,51 @@ def _make_engine(
     return fused
 
 
-def _train_blocks(
-    engine: Engine, schedule: LinearSchedule, progress: Progress, config: Config
-) -> None:
-    pairs = words = 0
-    for result in engine.train(_places(schedule)):
-        _check_finite(result, config)
-        progress.add(result)
-        pairs += result.pairs
-        words += result.words
-        if not pairs and words >= schedule.words // schedule.epochs:
-            break
-    if not pairs:
-        raise TrainingError(
-            "no sentence has two words after subsampling, so nothing can be learnt: "
-            "raise sampling.subsample, lower vocabulary.min_count or give more text"
-        )
+class _Blocks:
+    """Trains on blocks and watches what comes of it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        schedule: LinearSchedule,
+        progress: Progress,
+        config: Config,
+    ) -> None:
+        self._engine = engine
+        self._words_an_epoch = schedule.words // schedule.epochs
+        self._progress = progress
+        self._config = config
+        self._words = self._pairs = 0
+
+    def train(self, places: Iterable[Place]) -> None:
+        for result in self._engine.train(places):
+            _check_finite(result, self._config)
+            self._progress.add(result)
+            self._pairs += result.pairs
+            self._words += result.words
+            if not self._pairs and self._words >= self._words_an_epoch:
+                raise TrainingError(
+                    "no sentence has two words after subsampling, so nothing can be "
+                    "learnt: raise sampling.subsample, lower vocabulary.min_count or "
+                    "give more text"
+                )
 
 
-def _places(schedule: LinearSchedule) -> Iterator[Place]:
-    for epoch in range(schedule.epochs):
-        for block in range(len(schedule.block_starts) - 1):
-            yield Place(epoch, block)
+def _score(
+    model: SkipGram,
+    scoring: Scoring,
+    progress: Progress,
+    run: RunDirectory,
+    config: Config,
+) -> bool:
+    """Evaluate, keep the best weights, and say whether training is over."""
+    with progress.pause():
+        weights = _weights(model, config)
+        scores = scoring.score(run.to_vectors(weights, config.export.matrix))
+        if scoring.is_best:
+            run.save_weights(weights, as_best=True)
+        progress.add_scores(scores)
+    return scoring.is_over
 
 
 def _check_finite(result: BlockResult, config: Config) -> None:
@@ -215,6 +271,18 @@ def _check_finite(result: BlockResult, config: Config) -> None:
 
 
 def _save(model: SkipGram, run: RunDirectory, config: Config) -> None:
+    if run.best_file.exists():
+        run.take_best()
+    else:
+        run.save_weights(_weights(model, config))
+    save_vectors(
+        run.load_vectors(config.export.matrix),
+        run.vectors_file(config.export.format),
+        config.export.format,
+    )
+
+
+def _weights(model: SkipGram, config: Config) -> dict[str, NDArray[np.float32]]:
     u, v = (
         embedding.weight.detach().cpu().numpy()
         for embedding in (model.u_embeddings, model.v_embeddings)
@@ -224,9 +292,4 @@ def _save(model: SkipGram, run: RunDirectory, config: Config) -> None:
             "the weights are no longer finite: lower training.learning_rate "
             f"(now {config.training.learning_rate})"
         )
-    run.save_weights({"u": u, "v": v})
-    save_vectors(
-        run.load_vectors(config.export.matrix),
-        run.vectors_file(config.export.format),
-        config.export.format,
-    )
+    return {"u": u, "v": v}

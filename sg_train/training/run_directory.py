@@ -1,16 +1,21 @@
 """What a run leaves on disk.
 
 config.yaml          all settings, itself a config
+run.json             what made the run: versions, command, corpus, hash of the config
 vocabulary.tsv       word TAB count, by falling count
 metrics.jsonl        one JSON object a line, written while the run goes on
 weights.safetensors  u and v, (V, D) float32, written when the run is done
+best.safetensors     the like with the best score so far, if training stops on a score
+tensorboard/         events, if they were asked for
 vectors.txt          what `export` in the config asks for (or vectors.bin)
 """
 
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import safetensors
@@ -25,6 +30,14 @@ from sg_train.vectors.word_vectors import WordVectors
 
 Matrix = Literal["u", "v", "sum"]
 
+_VECTORS_FILES = {
+    "text": "vectors.txt",
+    "binary": "vectors.bin",
+    "glove": "vectors.glove.txt",
+    "safetensors": "vectors.safetensors",
+    "npy": "vectors.npy",
+    "projector": "projector",
+}
 _WEIGHTS_FORMAT = "sg-train weights 1"
 
 
@@ -54,9 +67,24 @@ class RunDirectory:
         """Both embeddings."""
         return self.path / "weights.safetensors"
 
+    @property
+    def record_file(self) -> Path:
+        """What made the run."""
+        return self.path / "run.json"
+
+    @property
+    def best_file(self) -> Path:
+        """Both embeddings when they had the best score."""
+        return self.path / "best.safetensors"
+
+    @property
+    def tensorboard_directory(self) -> Path:
+        """Events for TensorBoard."""
+        return self.path / "tensorboard"
+
     def vectors_file(self, form: str) -> Path:
         """Return where the exported vectors of a format go."""
-        return self.path / {"text": "vectors.txt", "binary": "vectors.bin"}[form]
+        return self.path / _VECTORS_FILES[form]
 
     def check_free(self, *, overwrite: bool) -> None:
         """Refuse a directory that holds a finished run, or anything else.
@@ -79,34 +107,68 @@ class RunDirectory:
                 f"{self.path}: holds a run already; give --overwrite or another --out"
             )
 
-    def create(self, config: Config, vocabulary: Vocabulary) -> None:
+    def is_done(self) -> bool:
+        """Whether a finished run is there."""
+        return self.weights_file.is_file()
+
+    def create(
+        self, config: Config, vocabulary: Vocabulary, record: Mapping[str, Any]
+    ) -> None:
         """Make the directory, without what an earlier run left in it.
+
+        Args:
+            config: all settings.
+            vocabulary: the words.
+            record: what else there is to know of how the run was made.
 
         Raises:
             OutputError: it cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for old in (self.weights_file, self.metrics_file):
+            names = ["metrics.jsonl", "weights.safetensors", "best.safetensors"]
+            for name in (*names, "tensorboard", *_VECTORS_FILES.values()):
+                old = self.path / name
+                if old.is_dir():
+                    shutil.rmtree(old)
                 old.unlink(missing_ok=True)
-            for form in ("text", "binary"):
-                self.vectors_file(form).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
         with atomic_file(self.config_file) as file:
             file.write(config.to_yaml().encode())
+        with atomic_file(self.record_file) as file:
+            file.write(json.dumps(record, indent=2).encode() + b"\n")
         vocabulary.save(self.vocabulary_file)
 
-    def save_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    def save_weights(
+        self, weights: Mapping[str, NDArray[np.float32]], *, as_best: bool = False
+    ) -> None:
         """Write u and v, (V, D) float32.
+
+        Args:
+            weights: `u` and `v`.
+            as_best: they are only the best so far.
 
         Raises:
             OutputError: the file cannot be written.
         """
         # safetensors takes the memory of an array as it lies, strides or not.
         tensors = {key: np.ascontiguousarray(value) for key, value in weights.items()}
-        with atomic_file(self.weights_file) as file:
+        with atomic_file(self.best_file if as_best else self.weights_file) as file:
             file.write(safetensors.numpy.save(tensors, {"format": _WEIGHTS_FORMAT}))
+
+    def take_best(self) -> None:
+        """Let the best weights be the run's.
+
+        Raises:
+            OutputError: the directory cannot be written.
+        """
+        try:
+            self.best_file.replace(self.weights_file)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.weights_file}: {error.strerror}"
+            ) from error
 
     def load_config(self) -> Config:
         """Read the run's settings.
@@ -115,6 +177,35 @@ class RunDirectory:
             SettingsError: they cannot be read.
         """
         return load_config(self.config_file)
+
+    def load_record(self) -> dict[str, Any]:
+        """Read what made the run.
+
+        Raises:
+            TrainingError: the file is damaged.
+        """
+        try:
+            record = json.loads(self.record_file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"cannot read {self.record_file}: {error}") from error
+        return dict(record)
+
+    def load_metrics(self) -> list[dict[str, Any]]:
+        """Read the lines of metrics.jsonl; one that was being written is left out.
+
+        Raises:
+            TrainingError: another line is damaged.
+        """
+        try:
+            lines = self.metrics_file.read_bytes().split(b"\n")
+        except OSError as error:
+            raise TrainingError(
+                f"cannot read {self.metrics_file}: {error.strerror}"
+            ) from error
+        try:
+            return [dict(json.loads(line)) for line in lines[:-1]]
+        except ValueError as error:
+            raise TrainingError(f"{self.metrics_file}: damaged ({error})") from error
 
     def load_vectors(self, matrix: Matrix = "u") -> WordVectors:
         """Read the trained vectors: `u`, `v` or their `sum`.
@@ -132,7 +223,6 @@ class RunDirectory:
             raise TrainingError(
                 f"{self.path}: has no weights, the run was not finished"
             )
-        vocabulary = Vocabulary.load(self.vocabulary_file)
         try:
             with safetensors.safe_open(self.weights_file, framework="numpy") as file:
                 version = (file.metadata() or {}).get("format")
@@ -146,11 +236,24 @@ class RunDirectory:
                 f"{self.weights_file}: of format {version!r}, this sg-train reads "
                 f"{_WEIGHTS_FORMAT!r}"
             )
-        shapes = {part.shape for part in parts.values()}
+        return self.to_vectors(parts, matrix)
+
+    def to_vectors(
+        self, weights: Mapping[str, NDArray[np.float32]], matrix: Matrix
+    ) -> WordVectors:
+        """Give weights, (V, D) float32, the run's words.
+
+        Raises:
+            CorpusError: the vocabulary is damaged.
+            TrainingError: weights and vocabulary do not fit together.
+        """
+        vocabulary = Vocabulary.load(self.vocabulary_file)
+        parts = [weights[key] for key in "uv" if matrix in (key, "sum")]
+        shapes = {part.shape for part in parts}
         if {shape[:1] for shape in shapes} != {(len(vocabulary),)} or len(shapes) > 1:
             raise TrainingError(
                 f"{self.path}: weights and vocabulary do not fit together"
             )
-        matrices = list(parts.values())
-        summed: NDArray[np.float32] = matrices[0] if matrix != "sum" else sum(matrices)
-        return WordVectors(vocabulary.words, summed)
+        return WordVectors(
+            vocabulary.words, parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        )

@@ -1,0 +1,10 @@
+"""The command line: one short function a command.
+
+stdout carries data and stderr talk. Exit codes: 0 done, 1 refused with one line that
+says why, 2 wrong usage, 130 interrupted.
+"""
+
+from sg_train.cli import experiments, queries, reports
+from sg_train.cli.app import app
+
+__all__ = ["app", "experiments", "queries", "reports"]

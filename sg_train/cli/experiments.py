@@ -1,0 +1,157 @@
+"""Commands that make vectors: prepare, train, export, config."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sg_train.cli.app import app
+from sg_train.cli.options import (
+    ConfigFile,
+    MatrixOption,
+    Overrides,
+    Overwrite,
+    Vectors,
+    load_vectors,
+)
+from sg_train.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sg_train.config import Config
+
+
+@app.command(
+    epilog="Example: sg-train prepare data/sotu.txt --out corpora/sotu",
+)
+def prepare(
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory of the prepared corpus.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in YAML; its paths are not used.")
+    ] = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Turn text into a vocabulary and encoded ids, which any run can train on."""
+    from sg_train.config import load_config
+    from sg_train.corpus.prepare import prepare as prepare_corpus
+    from sg_train.machine import available_cpus
+
+    settings = load_config(config, overrides or ())
+    corpus = prepare_corpus(
+        settings.corpus.model_copy(update={"paths": paths}),
+        settings.vocabulary,
+        out,
+        settings.training.threads or available_cpus(),
+        overwrite=overwrite,
+    )
+    typer.echo(
+        f"{out}: {corpus.words} words, vocabulary {len(corpus.vocabulary)}", err=True
+    )
+
+
+@app.command(
+    epilog="Example: sg-train train configs/tiny.yaml --set training.epochs=2 "
+    "--out runs/example",
+)
+def train(
+    config: ConfigFile = None,
+    *,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(help="Text or prepared corpus, instead of corpus.paths."),
+    ] = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; by default runs/CONFIG.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train vectors and leave them, with all that made them, in a run directory.
+
+    With a `sweep` in the config, one run after another beside --out.
+    """
+    settings = _load_config(config, overrides, corpus)
+    directory = out or _default_run(config, settings)
+    if settings.sweep.values:
+        _train_sweep(settings, directory, overwrite=overwrite)
+        return
+
+    from sg_train.training.run import train as train_run
+
+    train_run(settings, directory, overwrite=overwrite)
+    typer.echo(f"{directory}: trained; sg-train neighbors {directory} WORD", err=True)
+
+
+@app.command(epilog="Example: sg-train export runs/example vectors.txt")
+def export(
+    vectors: Vectors,
+    out: Annotated[Path, typer.Argument(help="The vector file to write.")],
+    *,
+    form: Annotated[
+        Literal["text", "binary", "glove", "safetensors", "npy", "projector"] | None,
+        typer.Option("--format", help="By default that of the run's config."),
+    ] = None,
+    matrix: MatrixOption = None,
+) -> None:
+    """Write vectors to a file that other tools read."""
+    from sg_train.training.run_directory import RunDirectory
+    from sg_train.vectors.formats import save_vectors
+
+    if vectors.is_dir():
+        chosen = RunDirectory(vectors).load_config().export
+        form, matrix = form or chosen.format, matrix or chosen.matrix
+    save_vectors(load_vectors(vectors, matrix), out, form or "text")
+
+
+@app.command(
+    epilog="Example: sg-train config configs/tiny.yaml --set model.dimension=50"
+)
+def config(
+    config: ConfigFile = None,
+    *,
+    overrides: Overrides = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Describe every setting, in Markdown.")
+    ] = False,
+) -> None:
+    """Print the settings that a run would use, as YAML that is itself a config."""
+    from sg_train.config import load_config, settings_table
+
+    settings = load_config(config, overrides or ())
+    typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
+
+
+def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> None:
+    from sg_train.training.sweep import train_sweep
+
+    points = train_sweep(settings, directory, overwrite=overwrite)
+    done = sum(point.is_done for point in points)
+    typer.echo(
+        f"{len(points)} runs trained, {done} of them before; "
+        f"sg-train compare {directory}-*",
+        err=True,
+    )
+
+
+def _load_config(
+    file: Path | None, overrides: list[str] | None, corpus: list[str] | None
+) -> "Config":
+    from sg_train.config import load_config
+
+    settings = load_config(file, overrides or ())
+    if corpus:
+        text = settings.corpus.model_copy(update={"paths": corpus})
+        settings = settings.model_copy(update={"corpus": text})
+    return settings
+
+
+def _default_run(file: Path | None, settings: "Config") -> Path:
+    named = [str(file)] if file else settings.corpus.paths
+    stem = Path(named[0]).name.split(".")[0] if named else ""
+    if not stem or not stem.replace("-", "").replace("_", "").isalnum():
+        raise SettingsError("say where the run goes: give --out runs/NAME")
+    return Path("runs") / stem

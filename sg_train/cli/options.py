@@ -1,0 +1,81 @@
+"""Arguments and options that several commands take, and how rows are printed."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from sg_train.training.run_directory import Matrix
+    from sg_train.vectors.word_vectors import WordVectors
+
+ConfigFile = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Settings in YAML.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting."),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what --out holds.")
+]
+Restrict = Annotated[
+    int | None,
+    typer.Option(min=1, help="Look at the most frequent words alone, so many."),
+]
+Similarity = Annotated[
+    list[Path] | None,
+    typer.Option(help="Two words and a score a line; tsv, csv or spaces."),
+]
+Analogies = Annotated[
+    list[Path] | None, typer.Option(help="Four words a line, by `: section`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Vectors = Annotated[
+    Path, typer.Argument(metavar="VECTORS", help="A run directory or a vector file.")
+]
+MatrixOption = Annotated[
+    Literal["u", "v", "sum"] | None,
+    typer.Option(help="Input vectors, output vectors or their sum."),
+]
+
+
+def load_vectors(path: Path, matrix: "Matrix | None" = None) -> "WordVectors":
+    """Read the vectors of a run or of any vector file."""
+    from sg_train.training.run_directory import RunDirectory
+    from sg_train.vectors.formats import load_vectors as load_file
+
+    if path.is_dir():
+        return RunDirectory(path).load_vectors(matrix or "u")
+    return load_file(path)
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]], *, as_json: bool, heading: bool = False
+) -> None:
+    """Print rows, which have the same keys, as JSON or with tabs between the fields."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), ensure_ascii=False))
+        return
+    lines = [list(map(_in_words, row.values())) for row in rows]
+    if heading and rows:
+        lines.insert(0, list(rows[0]))
+    if sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = [
+                cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+            ]
+            typer.echo("  ".join(cells).rstrip())
+        return
+    for line in lines:
+        typer.echo("\t".join(line))
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

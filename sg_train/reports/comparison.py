@@ -1,0 +1,184 @@
+"""Runs and vector files side by side."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sg_train.errors import SettingsError
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.evaluation import Evaluation
+from sg_train.vectors.formats import load_vectors
+
+_SEED = "training.seed"
+_NOT_OF_THE_EXPERIMENT = ("evaluation.", "export.", "sweep.")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number measured once, or once a seed.
+
+    Attributes:
+        mean: over the seeds.
+        spread: their standard deviation (n - 1), None for one seed.
+        is_close: whether it lies nearer to the best of its column than the larger of
+            the two spreads, so that seeds alone may explain the difference.
+    """
+
+    mean: float
+    spread: float | None = None
+    is_close: bool = False
+
+    def __str__(self) -> str:
+        """Return the mean, the spread and a mark if it is close to the best."""
+        digits = 4 if abs(self.mean) < 1000 else 0
+        spread = "" if self.spread is None else f" ± {self.spread:.{digits}f}"
+        return f"{self.mean:.{digits}f}{spread}{' ≈' if self.is_close else ''}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run, several that differ in their seed alone, or a vector file.
+
+    Attributes:
+        name: the path; of several runs the first one's.
+        seeds: how many runs it stands for.
+        settings: by dotted key; empty for a vector file.
+        figures: `loss`, `words_per_second` and the scores by test, where known.
+    """
+
+    name: str
+    seeds: int
+    settings: dict[str, Any]
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+def compare(
+    paths: Sequence[Path], evaluation: Evaluation | None, sort: str | None = None
+) -> list[Entry]:
+    """Gather what is known of runs and vector files, the best first.
+
+    Args:
+        paths: run directories and vector files.
+        evaluation: the tests to hold all against; without, runs have the last scores
+            that were taken while they trained.
+        sort: name of a figure; by default the first test, or else the loss.
+
+    Raises:
+        SgTrainError: a path is neither, or there is no figure `sort`.
+    """
+    entries = _join_seeds([_entry(path, evaluation) for path in paths])
+    names = figure_names(entries)
+    tests = [name for name in names if name not in ("loss", "words_per_second")]
+    if sort is None:
+        sort = (tests or names or [""])[0]
+    elif sort not in names:
+        known = ", ".join(names) or "none"
+        raise SettingsError(f"--sort {sort}: no such figure; there are {known}")
+    for name in names:
+        entries = _mark_close(entries, name)
+    return sorted(entries, key=lambda entry: _order(entry, sort))
+
+
+def figure_names(entries: Iterable[Entry]) -> list[str]:
+    """Return the names of all figures, each once."""
+    return list(dict.fromkeys(name for entry in entries for name in entry.figures))
+
+
+def differing_settings(entries: Sequence[Entry]) -> list[str]:
+    """Return the settings in which runs differ, seeds apart."""
+    runs = [entry.settings for entry in entries if entry.settings]
+    keys = dict.fromkeys(key for settings in runs for key in settings)
+    return [
+        key
+        for key in keys
+        if key != _SEED and not key.startswith(_NOT_OF_THE_EXPERIMENT)
+        if len({repr(settings.get(key)) for settings in runs}) > 1
+    ]
+
+
+def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
+    if not path.is_dir():
+        vectors = load_vectors(path)
+        return Entry(str(path), 1, {}, _scores(evaluation, vectors))
+    run = RunDirectory(path)
+    settings = {
+        f"{section}.{key}": value
+        for section, values in run.load_config().model_dump(mode="json").items()
+        for key, value in values.items()
+    }
+    lines = run.load_metrics()
+    figures: dict[str, Figure] = {}
+    for line in lines:
+        if line.get("loss") is not None:
+            figures["loss"] = Figure(line["loss"])
+        if line["seconds"] > 0:
+            figures["words_per_second"] = Figure(line["words"] / line["seconds"])
+    if evaluation is not None:
+        figures |= _scores(
+            evaluation, run.load_vectors(run.load_config().export.matrix)
+        )
+    else:
+        scored = [line["scores"] for line in lines if "scores" in line]
+        for test, value in (scored[-1] if scored else {}).items():
+            if value is not None:
+                figures[test] = Figure(value)
+    return Entry(str(path), 1, settings, figures)
+
+
+def _scores(evaluation: Evaluation | None, vectors: Any) -> dict[str, Figure]:
+    if evaluation is None:
+        return {}
+    return {
+        score.test: Figure(score.value)
+        for score in evaluation(vectors)
+        if score.is_total and score.value is not None
+    }
+
+
+def _join_seeds(entries: Sequence[Entry]) -> list[Entry]:
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        of_group = {k: v for k, v in entry.settings.items() if k != _SEED}
+        key = repr(sorted(of_group.items())) if of_group else entry.name
+        groups.setdefault(key, []).append(entry)
+    return [_join(group) for group in groups.values()]
+
+
+def _join(group: list[Entry]) -> Entry:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    figures = {}
+    for name in figure_names(group):
+        values = [e.figures[name].mean for e in group if name in e.figures]
+        spread = statistics.stdev(values) if len(values) > 1 else None
+        figures[name] = Figure(statistics.fmean(values), spread)
+    return replace(first, seeds=len(group), figures=figures)
+
+
+def _is_better_low(name: str) -> bool:
+    return name == "loss"
+
+
+def _order(entry: Entry, name: str) -> tuple[bool, float]:
+    figure = entry.figures.get(name)
+    if figure is None:
+        return True, 0.0
+    return False, figure.mean if _is_better_low(name) else -figure.mean
+
+
+def _mark_close(entries: list[Entry], name: str) -> list[Entry]:
+    with_figure = [entry for entry in entries if name in entry.figures]
+    best = min(with_figure, key=lambda entry: _order(entry, name))
+    marked = []
+    for entry in entries:
+        figure, top = entry.figures.get(name), best.figures[name]
+        if figure is not None and entry is not best:
+            spread = max(figure.spread or 0.0, top.spread or 0.0)
+            is_close = abs(figure.mean - top.mean) < spread
+            figures = {**entry.figures, name: replace(figure, is_close=is_close)}
+            entry = replace(entry, figures=figures)  # noqa: PLW2901
+        marked.append(entry)
+    return marked

@@ -1,0 +1,160 @@
+"""Pictures: a map of words, and how a run went."""
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sg_train.errors import OutputError, TrainingError
+from sg_train.extras import require
+from sg_train.files import atomic_file
+from sg_train.reports.labels import place_labels
+from sg_train.vectors.word_map import WordMap
+
+# Okabe and Ito (2008): told apart with any kind of colour vision. Yellow is left out.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_ENDINGS = (".png", ".svg", ".pdf")
+# Besides matplotlib's own, fonts that cover other scripts, where they are installed.
+_FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei")
+_POINT = 14
+_GAP = 4  # pixels at 100 dots an inch
+
+
+def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
+    """Draw words as labelled points, coloured by cluster.
+
+    Returns:
+        The matplotlib figure, and the words whose labels found no room.
+
+    Raises:
+        MissingLibraryError: matplotlib is not installed.
+    """
+    with _style():
+        figure = _new_figure(11, 8)
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        axes.set_title(title, loc="left")
+        colours = [PALETTE[cluster % len(PALETTE)] for cluster in word_map.clusters]
+        axes.scatter(*word_map.places.T, s=_POINT, c=colours, linewidths=0)
+        axes.margins(0.06)
+        figure.canvas.draw()
+        labels = [
+            axes.text(0, 0, word, color=colour, ha="center", va="center", fontsize=9)
+            for word, colour in zip(word_map.words, colours, strict=True)
+        ]
+        boxes = [label.get_window_extent() for label in labels]
+        centres = place_labels(
+            axes.transData.transform(word_map.places),
+            np.array([(box.width + 2, box.height) for box in boxes]),
+            tuple(figure.bbox.size),
+            _GAP,
+        )
+        left_out = []
+        for label, centre in zip(labels, centres, strict=True):
+            if np.isnan(centre).any():
+                left_out.append(label.get_text())
+                label.remove()
+            else:
+                label.set_position(axes.transData.inverted().transform(centre))
+    return figure, left_out
+
+
+def draw_curves(lines: Sequence[Mapping[str, Any]], title: str = "") -> Any:
+    """Draw loss, learning rate and scores over the words of a run.
+
+    Args:
+        lines: of metrics.jsonl.
+        title: above the picture.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        MissingLibraryError: matplotlib is not installed.
+        TrainingError: there is nothing to draw.
+    """
+    if not any(line.get("loss") is not None for line in lines):
+        raise TrainingError(f"{title}: has no metrics yet, so there are no curves")
+    tests = sorted({test for line in lines for test in line.get("scores", ())})
+    panels = ["loss", "learning_rate", *(["scores"] if tests else [])]
+    with _style():
+        figure = _new_figure(8, 2.2 * len(panels) + 0.6)
+        all_axes = figure.subplots(len(panels), sharex=True)
+        all_axes[0].set_title(title, loc="left")
+        for axes, key in zip(all_axes, panels[:2], strict=False):
+            known = [line for line in lines if line.get(key) is not None]
+            words = [line["words"] / 1e6 for line in known]
+            axes.plot(words, [line[key] for line in known], color=PALETTE[0])
+            axes.set_ylabel({"loss": "loss a pair"}.get(key, "learning rate"))
+        for number, test in enumerate(tests):
+            known = [x for x in lines if x.get("scores", {}).get(test) is not None]
+            all_axes[-1].plot(
+                [line["words"] / 1e6 for line in known],
+                [line["scores"][test] for line in known],
+                color=PALETTE[number % len(PALETTE)],
+                marker="osD^vP*"[number % 7],  # not by colour alone
+                label=test,
+            )
+        if tests:
+            all_axes[-1].set_ylabel("score")
+            all_axes[-1].legend(
+                frameon=False,
+                loc="lower right",
+                bbox_to_anchor=(1, 1),
+                ncols=min(4, len(tests)),
+            )
+        all_axes[-1].set_xlabel("million words")
+        all_axes[-1].set_xlim(left=0)
+    return figure
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF, by the file's ending.
+
+    Raises:
+        OutputError: the ending is another, or the file cannot be written.
+    """
+    if path.suffix not in _ENDINGS:
+        raise OutputError(f"{path}: a picture ends in {', '.join(_ENDINGS)}")
+    content = to_bytes(figure, path.suffix[1:])
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+def to_bytes(figure: Any, form: str) -> bytes:
+    """Return a figure as a file of a format; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+    with _style(), warnings.catch_warnings():
+        # Of characters in no font that is installed: boxes stand in their place.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    matplotlib = require("matplotlib", "matplotlib", "drawing")
+    fonts = set(require("matplotlib.font_manager", "matplotlib", "").get_font_names())
+    settings = {
+        "font.family": [font for font in _FONTS if font in fonts],
+        "font.size": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "svg.hashsalt": "sg-train",
+        "svg.fonttype": "none",
+    }
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
+def _new_figure(width: float, height: float) -> Any:
+    figures = require("matplotlib.figure", "matplotlib", "drawing")
+    figure = figures.Figure(figsize=(width, height), layout="constrained")
+    require("matplotlib.backends.backend_agg", "matplotlib", "").FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,154 @@
+"""One self-contained HTML page about a run or a vector file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sg_train.config import Config
+from sg_train.extras import require
+from sg_train.files import atomic_file
+from sg_train.reports.drawing import PALETTE, draw_curves, to_bytes
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.evaluation import Score
+from sg_train.vectors.queries import neighbor_table
+from sg_train.vectors.word_map import content_words, make_map
+from sg_train.vectors.word_vectors import WordVectors
+
+_TEMPLATES = Path(__file__).parent / "page"
+
+
+def write_report(
+    out: Path,
+    vectors: WordVectors,
+    scores: Sequence[Score],
+    *,
+    title: str,
+    run: RunDirectory | None = None,
+    table_words: int = 3000,
+    map_words: int = 400,
+    top: int = 10,
+) -> None:
+    """Write the page: neighbours, a map, scores, and of a run its curves and settings.
+
+    It needs no network: style, script and data are inside.
+
+    Args:
+        out: the HTML file.
+        vectors: what the page is about.
+        scores: to be listed.
+        title: the page's heading.
+        run: where the vectors come from, if it is a run.
+        table_words: words in the table of neighbours, the most frequent.
+        map_words: words on the map.
+        top: neighbours a word.
+
+    Raises:
+        MissingLibraryError: jinja2 or matplotlib is not installed.
+        OutputError: the file cannot be written.
+    """
+    jinja2 = require("jinja2", "jinja2", "a report")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    table_words = min(table_words, len(vectors))
+    on_map = _map(vectors, min(map_words, len(vectors)))
+    data = _words_and_neighbors(vectors, table_words, top, on_map)
+    page = environment.get_template("page.html").render(
+        title=title,
+        facts=_facts(vectors, run),
+        table_words=table_words,
+        map_words=len(on_map),
+        top=top,
+        scores=scores,
+        curves=jinja2.utils.markupsafe.Markup(_curves(run)) if run else "",
+        settings=_settings(run.load_config()) if run else [],
+        versions=_versions(run) if run else "",
+        data=jinja2.utils.htmlsafe_json_dumps(data),
+    )
+    with atomic_file(out) as file:
+        file.write(page.encode())
+
+
+def _map(vectors: WordVectors, count: int) -> list[tuple[int, float, float, str]]:
+    words = content_words(vectors, count)
+    if len(words) < 3:
+        return []
+    laid_out = make_map(vectors, words)
+    places = laid_out.places - laid_out.places.min(axis=0)
+    places /= places.max(axis=0).clip(1e-9)
+    return [
+        (vectors.id(word), round(x, 4), round(y, 4), PALETTE[cluster % len(PALETTE)])
+        for word, (x, y), cluster in zip(
+            laid_out.words, places.tolist(), laid_out.clusters.tolist(), strict=True
+        )
+    ]
+
+
+def _words_and_neighbors(
+    vectors: WordVectors,
+    count: int,
+    top: int,
+    on_map: Sequence[tuple[int, float, float, str]],
+) -> dict[str, Any]:
+    """Number the words that the page names anew: first those of the table."""
+    rows, cosines = neighbor_table(vectors, count, top)
+    named = list(range(count))
+    numbers = {row: row for row in named}
+    for row in [*rows.ravel().tolist(), *(point[0] for point in on_map)]:
+        if numbers.setdefault(row, len(named)) == len(named):
+            named.append(row)
+    return {
+        "words": [vectors.words[row] for row in named],
+        "neighbours": [
+            [
+                (numbers[row], round(cosine, 2))
+                for row, cosine in zip(*pair, strict=True)
+            ]
+            for pair in zip(rows.tolist(), cosines.tolist(), strict=True)
+        ],
+        "map": [(numbers[row], *rest) for row, *rest in on_map],
+    }
+
+
+def _facts(vectors: WordVectors, run: RunDirectory | None) -> list[tuple[str, str]]:
+    facts = [
+        (f"{len(vectors):,}", "words with a vector"),
+        (f"{vectors.matrix.shape[1]:,}", "dimensions"),
+    ]
+    if run is None:
+        return facts
+    corpus = run.load_record().get("corpus", {})
+    read, kept = corpus.get("words_read", 0), corpus.get("words", 0)
+    if read:
+        facts += [
+            (f"{read:,}", "words of text"),
+            (f"{corpus['distinct_words_read']:,}", "distinct"),
+            (f"{kept:,}", "of words with a vector"),
+            (f"{1 - kept / read:.2%}", "out of vocabulary"),
+        ]
+    last = next((x for x in reversed(run.load_metrics()) if "loss" in x), None)
+    if last and last["loss"] is not None:
+        facts.append((f"{last['loss']:.4f}", "loss a pair in the end"))
+    return facts
+
+
+def _curves(run: RunDirectory) -> str:
+    svg = to_bytes(draw_curves(run.load_metrics()), "svg").decode()
+    return svg[svg.index("<svg") :]
+
+
+def _settings(config: Config) -> list[tuple[str, str, bool]]:
+    defaults = Config().model_dump(mode="json")
+    return [
+        (f"{section}.{key}", json.dumps(value), value == defaults[section][key])
+        for section, values in config.model_dump(mode="json").items()
+        for key, value in values.items()
+    ]
+
+
+def _versions(run: RunDirectory) -> str:
+    versions = run.load_record().get("versions", {})
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

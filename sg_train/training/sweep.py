@@ -1,0 +1,93 @@
+"""Many runs from one config: a grid of settings, or a sample of it."""
+
+import itertools
+import math
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sg_train.config import Config, SweepConfig, with_settings
+from sg_train.errors import OutputError
+from sg_train.training.run import train
+from sg_train.training.run_directory import RunDirectory
+
+_PLAIN = re.compile(r"[\w.,+-]+")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes:
+        out: its run directory.
+        config: its settings, without the sweep.
+        is_done: whether the run is there and finished.
+    """
+
+    out: Path
+    config: Config
+    is_done: bool
+
+
+def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[Point]:
+    """Train every point that is not done yet, in directories beside `out`.
+
+    Points are runs like any other, so a sweep that was interrupted goes on where it
+    stopped.
+
+    Raises:
+        SettingsError: a point's settings are wrong; nothing has been trained then.
+        OutputError: a directory is taken by another experiment.
+        SgTrainError: whatever keeps a run from being trained.
+    """
+    points = list(_points(config, out, overwrite=overwrite))
+    for point in points:
+        if not point.is_done:
+            train(point.config, point.out, overwrite=overwrite)
+    return points
+
+
+def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
+    for settings in choose(config.sweep):
+        where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
+        of_point = with_settings(config, {**settings, "sweep.values": {}})
+        run = RunDirectory(where)
+        is_done = run.is_done() and not overwrite
+        if is_done and run.load_record().get("config_hash") != of_point.hash():
+            raise OutputError(
+                f"{where}: holds a run with other settings; give --overwrite or "
+                "another --out"
+            )
+        yield Point(where, of_point, is_done)
+
+
+def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
+    """Yield the settings of each point: the whole grid, or a sample without repeats."""
+    keys = list(sweep.values)
+    total = math.prod(len(values) for values in sweep.values.values())
+    if sweep.samples is None or sweep.samples >= total:
+        for combination in itertools.product(*sweep.values.values()):
+            yield dict(zip(keys, combination, strict=True))
+        return
+    for number in random.Random(sweep.seed).sample(range(total), sweep.samples):
+        point, rest = {}, number
+        for key, values in sweep.values.items():
+            rest, place = divmod(rest, len(values))
+            point[key] = values[place]
+        yield point
+
+
+def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
+    """Return `dimension=50,seed=1`; values that make no file name go by number."""
+    last_parts = [key.rpartition(".")[2] for key in settings]
+    parts = []
+    for key, value in settings.items():
+        short = key.rpartition(".")[2]
+        name = key if last_parts.count(short) > 1 else short
+        is_plain = isinstance(value, str) and _PLAIN.fullmatch(value)
+        shown = value if is_plain else f"no{sweep.values[key].index(value) + 1}"
+        parts.append(f"{name}={shown}")
+    return ",".join(parts)

@@ -1,0 +1,153 @@
+"""Vectors as arrays that are mapped into memory: safetensors and npy.
+
+safetensors  `vectors` (V, D) float32, and `words`, their UTF-8 with a line end after
+             each, as uint8
+npy          NAME.npy, (V, D) float32, and the words in NAME.words.txt, one a line
+"""
+
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from sg_train.errors import OutputError, VectorsError
+from sg_train.files import atomic_file
+from sg_train.vectors.word2vec_formats import check_finite, check_words
+from sg_train.vectors.word_vectors import WordVectors
+
+_FORMAT = "sg-train vectors 1"
+
+
+def save_safetensors(vectors: WordVectors, path: Path) -> None:
+    """Write one safetensors file.
+
+    Raises:
+        VectorsError: a word holds white space, or a vector is not finite.
+        OutputError: the file cannot be written, or reads back as something else.
+    """
+    check_words(vectors)
+    # safetensors takes the memory of an array as it lies, strides or not.
+    matrix = np.ascontiguousarray(vectors.matrix, dtype=np.float32)
+    words = np.frombuffer(_lines(vectors), dtype=np.uint8)
+    content = safetensors.numpy.save(
+        {"vectors": matrix, "words": words}, {"format": _FORMAT}
+    )
+    with atomic_file(path) as file:
+        file.write(content)
+        place, size = _place_in_file(file, "vectors"), 4 * vectors.matrix.shape[1]
+        for row in (0, len(vectors) - 1):
+            file.seek(place + row * size)
+            _verify(path, file.read(size) == matrix[row].tobytes())
+
+
+def load_safetensors(path: Path) -> WordVectors:
+    """Map a file that `save_safetensors` wrote into memory.
+
+    Raises:
+        VectorsError: the file is damaged or holds something else.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            version = (file.metadata() or {}).get("format")
+            if version != _FORMAT:
+                raise VectorsError(
+                    f"{path}: of format {version!r}, expected {_FORMAT!r}; of a run "
+                    "give the directory, not its weights"
+                )
+            text = file.get_tensor("words").tobytes()
+            kind = file.get_slice("vectors")
+            shape, dtype = kind.get_shape(), kind.get_dtype()
+    except safetensors.SafetensorError as error:
+        raise VectorsError(f"{path}: damaged safetensors file ({error})") from error
+    if dtype != "F32" or len(shape) != 2:
+        raise VectorsError(f"{path}: `vectors` is no matrix of float32")
+    with path.open("rb") as raw:
+        place = _place_in_file(raw, "vectors")
+    matrix = np.memmap(path, np.dtype("<f4"), "r", place, tuple(shape))
+    return _complete(path, text, matrix)
+
+
+def save_npy(vectors: WordVectors, path: Path) -> None:
+    """Write an array file, and the words beside it.
+
+    Raises:
+        VectorsError: a word holds white space, a vector is not finite, or the name
+            does not end in .npy.
+        OutputError: a file cannot be written, or reads back as something else.
+    """
+    if path.suffix != ".npy":
+        raise VectorsError(f"{path}: the name of an npy file must end in .npy")
+    check_words(vectors)
+    with atomic_file(_words_file(path)) as file:
+        file.write(_lines(vectors))
+    with atomic_file(path) as file:
+        np.save(file, np.ascontiguousarray(vectors.matrix, dtype=np.float32))
+        file.seek(0)
+        read = np.load(file, allow_pickle=False)
+        _verify(path, np.array_equal(read, vectors.matrix))
+
+
+def load_npy(path: Path) -> WordVectors:
+    """Map an array file into memory and read its words.
+
+    Raises:
+        VectorsError: a file is damaged or missing, or they do not fit together.
+    """
+    words = _words_file(path)
+    try:
+        text = words.read_bytes()
+    except OSError as error:
+        raise VectorsError(
+            f"cannot read {words}, the words of {path}, one a line: {error.strerror}"
+        ) from error
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise VectorsError(f"{path}: damaged npy file ({error})") from error
+    if matrix.ndim != 2 or matrix.dtype != np.float32:
+        raise VectorsError(
+            f"{path}: {matrix.ndim} dimensions of {matrix.dtype}, expected 2 of float32"
+        )
+    return _complete(path, text, matrix)
+
+
+def _words_file(path: Path) -> Path:
+    return path.with_suffix(".words.txt")
+
+
+def _lines(vectors: WordVectors) -> bytes:
+    return "".join(f"{word}\n" for word in vectors.words).encode()
+
+
+def _complete(path: Path, text: bytes, matrix: NDArray[np.float32]) -> WordVectors:
+    try:
+        words = text.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise VectorsError(f"{path}: its words are not UTF-8") from error
+    if words[-1] == "":
+        words.pop()
+    if len(words) != len(matrix):
+        raise VectorsError(f"{path}: {len(words)} words for {len(matrix)} vectors")
+    vectors = WordVectors(words, matrix)
+    if len(vectors.ids) != len(words):
+        twice = next(word for row, word in enumerate(words) if vectors.ids[word] != row)
+        raise VectorsError(f"{path}: {twice!r} stands there twice")
+    check_finite(vectors, f"{path}: ")
+    return vectors
+
+
+def _place_in_file(file: BinaryIO, tensor: str) -> int:
+    """Return the byte at which a tensor begins; safetensors itself does not tell."""
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(length))
+    return 8 + length + int(header[tensor]["data_offsets"][0])
+
+
+def _verify(path: Path, holds: bool) -> None:  # noqa: FBT001
+    if not holds:
+        raise OutputError(f"{path}: what was written reads back as something else")

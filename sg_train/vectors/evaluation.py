@@ -1,0 +1,222 @@
+"""How good word vectors are: word similarity and analogies.
+
+Scores are those of gensim's `evaluate_word_pairs` and `evaluate_word_analogies`:
+capitals do not matter unless told otherwise (of words that differ in capitals alone the
+most frequent one counts), and questions with a word that has no vector are left out and
+counted as missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from sg_train.vectors.queries import AnalogyMethod, analogy_scores
+from sg_train.vectors.questions import (
+    AnalogyTest,
+    SimilarityTest,
+    read_analogies,
+    read_similarity,
+)
+from sg_train.vectors.word_vectors import WordVectors
+
+_QUESTIONS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Score:
+    """How vectors do in one test or in one section of it.
+
+    Attributes:
+        test: the file's name without its ending.
+        section: of an analogy test; `total` for all of them, empty for similarity.
+        measure: `spearman` or `accuracy`.
+        value: None where nothing could be scored.
+        scored: questions that counted.
+        missing: questions left out for a word without a vector.
+    """
+
+    test: str
+    section: str
+    measure: str
+    value: float | None
+    scored: int
+    missing: int
+
+    @property
+    def is_total(self) -> bool:
+        """Whether it stands for the whole test."""
+        return self.section in ("", "total")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The tests to hold vectors against.
+
+    Attributes:
+        similarity: tests of word similarity.
+        analogies: tests of analogies.
+        restrict: look at the most frequent words alone, so many.
+        match_case: tell words apart that differ in capitals alone.
+        method: how analogies are answered.
+    """
+
+    similarity: Sequence[SimilarityTest] = ()
+    analogies: Sequence[AnalogyTest] = ()
+    restrict: int | None = None
+    match_case: bool = False
+    method: AnalogyMethod = "add"
+
+    @classmethod
+    def from_files(
+        cls,
+        similarity: Sequence[Path],
+        analogies: Sequence[Path],
+        *,
+        restrict: int | None = None,
+        match_case: bool = False,
+        method: AnalogyMethod = "add",
+    ) -> "Evaluation":
+        """Read the tests.
+
+        Raises:
+            VectorsError: a file cannot be read.
+        """
+        return cls(
+            [read_similarity(path) for path in similarity],
+            [read_analogies(path) for path in analogies],
+            restrict,
+            match_case,
+            method,
+        )
+
+    def __call__(self, vectors: WordVectors) -> list[Score]:
+        """Score vectors in every test, in the order given."""
+        judged = vectors.most_frequent(self.restrict)
+        lookup = _Lookup(judged.words, match_case=self.match_case)
+        scores = [
+            score_similarity(judged, lookup, test.pairs, test.name)
+            for test in self.similarity
+        ]
+        for test in self.analogies:
+            scores += _score_analogies(judged, lookup, test, self.method)
+        return scores
+
+
+class _Lookup:
+    """Finds words whether or not capitals matter.
+
+    Attributes:
+        first: (V,) int64: for each row, the first row whose word counts as the same.
+    """
+
+    def __init__(self, words: Sequence[str], *, match_case: bool) -> None:
+        self._fold = str if match_case else str.upper
+        self._rows: dict[str, int] = {}
+        folded = [self._fold(word) for word in words]
+        self.first = np.array(
+            [self._rows.setdefault(word, row) for row, word in enumerate(folded)]
+        )
+
+    def rows(self, words: Sequence[str]) -> list[int] | None:
+        """Return the words' rows, or None if one of them is missing."""
+        rows = [self._rows.get(self._fold(word), -1) for word in words]
+        return None if -1 in rows else rows
+
+    def same(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (n, m): for each of n rows all rows that count as the same word.
+
+        Short lists are filled up with the row itself.
+        """
+        wanted = np.zeros(len(self.first), dtype=bool)
+        wanted[rows] = True
+        (others,) = np.nonzero(wanted[self.first])
+        variants: dict[int, list[int]] = {row: [] for row in rows.tolist()}
+        for row in others.tolist():
+            variants[int(self.first[row])].append(row)
+        most = max(map(len, variants.values()), default=1)
+        lists = [variants[row] for row in rows.tolist()]
+        return np.array([found + found[:1] * (most - len(found)) for found in lists])
+
+
+def score_similarity(
+    vectors: WordVectors,
+    lookup: _Lookup,
+    pairs: Sequence[tuple[str, str, float]],
+    name: str,
+) -> Score:
+    """Return Spearman's rank correlation of cosines and scores, ties by mean rank."""
+    found = [(lookup.rows(pair[:2]), pair[2]) for pair in pairs]
+    known = [(rows, score) for rows, score in found if rows is not None]
+    value = None
+    if len(known) > 1:
+        one, other = np.array([rows for rows, _ in known]).T
+        products = vectors.unit_rows(one) * vectors.unit_rows(other)
+        cosines = products.sum(axis=1)
+        expected = np.array([score for _, score in known])
+        if np.ptp(cosines) > 0 and np.ptp(expected) > 0:
+            value = float(scipy.stats.spearmanr(expected, cosines).statistic)
+    return Score(name, "", "spearman", value, len(known), len(pairs) - len(known))
+
+
+def _score_analogies(
+    vectors: WordVectors, lookup: _Lookup, test: AnalogyTest, method: AnalogyMethod
+) -> list[Score]:
+    found = [
+        (section, lookup.rows(question))
+        for section, (_, questions) in enumerate(test.sections)
+        for question in questions
+    ]
+    known = [(section, rows) for section, rows in found if rows is not None]
+    is_right = np.zeros(0, dtype=bool)
+    if known:
+        rows = np.array([rows for _, rows in known])
+        answers = _answers(vectors, lookup, rows[:, :3], method)
+        is_right = lookup.first[answers] == rows[:, 3]
+    in_section = np.array([section for section, _ in known])
+    asked = np.array([section for section, _ in found])
+    scores = []
+    for number, (name, _) in enumerate(test.sections):
+        right = is_right[in_section == number]
+        missing = int((asked == number).sum()) - len(right)
+        scores.append(_accuracy(test.name, name, right, missing))
+    missing = len(found) - len(known)
+    return [*scores, _accuracy(test.name, "total", is_right, missing)]
+
+
+def _accuracy(test: str, section: str, right: NDArray[np.bool_], missing: int) -> Score:
+    value = float(right.mean()) if len(right) else None
+    return Score(test, section, "accuracy", value, len(right), missing)
+
+
+def _answers(
+    vectors: WordVectors,
+    lookup: _Lookup,
+    questions: NDArray[np.int64],
+    method: AnalogyMethod,
+) -> NDArray[np.int64]:
+    """Return the best row for each of (n, 3) questions, none of its own words."""
+    distinct, places = np.unique(questions, return_inverse=True)
+    excluded = lookup.same(distinct)[places.reshape(questions.shape)]
+    excluded = excluded.reshape(len(questions), -1)
+    asked = vectors.unit_rows(distinct)[places.reshape(questions.shape)]
+    best = np.zeros(len(questions), dtype=np.int64)
+    height = np.full(len(questions), -np.inf, dtype=np.float32)
+    for first, block in vectors.unit_blocks():
+        for start in range(0, len(questions), _QUESTIONS_AT_ONCE):
+            part = slice(start, start + _QUESTIONS_AT_ONCE)
+            a, b, c = asked[part].transpose(1, 0, 2)
+            scores = analogy_scores(a, b, c, block, method)
+            question, column = np.nonzero(
+                (excluded[part] >= first) & (excluded[part] < first + len(block))
+            )
+            scores[question, excluded[part][question, column] - first] = -np.inf
+            top = scores.argmax(axis=1)
+            reached = scores[np.arange(len(top)), top]
+            better = reached > height[part]
+            height[part][better] = reached[better]
+            best[part][better] = top[better] + first
+    return best

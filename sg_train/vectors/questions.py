@@ -1,0 +1,113 @@
+"""Files with questions to word vectors whose answers are known.
+
+Similarity: two words and a human score a line, with tabs, commas, semicolons or spaces
+between them, with or without a header. Analogies: four words a line under headings
+`: section`, as in word2vec's questions-words.txt. Empty lines and lines that begin with
+# are left out.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sg_train.errors import VectorsError
+
+_SEPARATORS = ("\t", ";", ",")
+
+
+@dataclass(frozen=True)
+class SimilarityTest:
+    """Pairs of words and how similar people find them.
+
+    Attributes:
+        name: of the file, without its ending.
+        pairs: (word, word, score).
+    """
+
+    name: str
+    pairs: list[tuple[str, str, float]]
+
+
+@dataclass(frozen=True)
+class AnalogyTest:
+    """Questions a : b :: c : d, by section.
+
+    Attributes:
+        name: of the file, without its ending.
+        sections: each section's name, and its questions (a, b, c, d).
+    """
+
+    name: str
+    sections: list[tuple[str, list[tuple[str, str, str, str]]]]
+
+
+def read_similarity(path: Path) -> SimilarityTest:
+    """Read a test of word similarity; columns after the third are left out.
+
+    Raises:
+        VectorsError: the file cannot be read or has a line of another kind.
+    """
+    pairs: list[tuple[str, str, float]] = []
+    separator: str | None = None
+    for number, line in _lines(path):
+        if not pairs and separator is None:
+            separator = next((mark for mark in _SEPARATORS if mark in line), " ")
+        fields = _split(line, separator)
+        try:
+            one, other, score = fields[:3]
+            pairs.append((one, other, float(score)))
+        except ValueError as error:
+            if not pairs and len(fields) >= 3:  # a header
+                continue
+            raise VectorsError(
+                f"{path}, line {number}: expected two words and a number, not {line!r}"
+            ) from error
+    if not pairs:
+        raise VectorsError(f"{path}: holds no pair of words with a score")
+    return SimilarityTest(path.stem, pairs)
+
+
+def read_analogies(path: Path) -> AnalogyTest:
+    """Read a test of analogies.
+
+    Raises:
+        VectorsError: the file cannot be read or has a line of another kind.
+    """
+    sections: list[tuple[str, list[tuple[str, str, str, str]]]] = []
+    for number, line in _lines(path):
+        if line.startswith(":"):
+            sections.append((line.lstrip(": "), []))
+            continue
+        words = line.split()
+        if len(words) != 4:
+            raise VectorsError(
+                f"{path}, line {number}: expected four words or `: section`, not "
+                f"{line!r}"
+            )
+        if not sections:
+            sections.append((path.stem, []))
+        a, b, c, d = words
+        sections[-1][1].append((a, b, c, d))
+    if not any(questions for _, questions in sections):
+        raise VectorsError(f"{path}: holds no questions of four words")
+    return AnalogyTest(path.stem, sections)
+
+
+def _split(line: str, separator: str | None) -> list[str]:
+    if separator in (None, " "):
+        return line.split()
+    fields = next(csv.reader([line], delimiter=separator))
+    return [field.strip() for field in fields]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise VectorsError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise VectorsError(f"{path}: not a text file in UTF-8") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.startswith("#"):
+            yield number, line.strip()

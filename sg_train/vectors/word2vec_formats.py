@@ -1,0 +1,313 @@
+r"""The vector files of word2vec, text and binary, and GloVe's.
+
+Text begins with a line `V D` and goes on with one `word x1 ... xD` a line; GloVe's is
+the same without the first line. Binary begins likewise and has `word`, a space, D
+little-endian float32 and a line end for each word. Words are UTF-8 and hold no white
+space.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sg_train.errors import OutputError, VectorsError
+from sg_train.files import atomic_file
+from sg_train.vectors.word_vectors import WordVectors
+
+_ROWS_AT_ONCE = 4096
+_LONGEST_WORD = 1 << 16  # bytes
+_LONGEST_NUMBER = 32  # bytes
+_WIDEST = 1 << 20  # dimensions
+_OF_NUMBERS = b"0123456789+-.eE"
+
+
+def save_text(vectors: WordVectors, path: Path) -> None:
+    """Write word2vec's text format, each float in its shortest exact form.
+
+    Raises:
+        VectorsError: a word holds white space, or a vector is not finite.
+        OutputError: the file cannot be written, or reads back as something else.
+    """
+    check_words(vectors)
+    with atomic_file(path) as file:
+        _write_header(file, vectors)
+        _verify_text(file, path, vectors, file.tell(), write_rows(file, vectors, " "))
+
+
+def save_glove(vectors: WordVectors, path: Path) -> None:
+    """Write GloVe's text format: word2vec's without the first line.
+
+    Raises:
+        VectorsError: a word holds white space, or a vector is not finite.
+        OutputError: the file cannot be written, or reads back as something else.
+    """
+    check_words(vectors)
+    with atomic_file(path) as file:
+        _verify_text(file, path, vectors, 0, write_rows(file, vectors, " "))
+
+
+def save_binary(vectors: WordVectors, path: Path) -> None:
+    """Write word2vec's binary format.
+
+    Raises:
+        VectorsError: a word holds white space, or a vector is not finite.
+        OutputError: the file cannot be written, or reads back as something else.
+    """
+    check_words(vectors)
+    with atomic_file(path) as file:
+        _write_header(file, vectors)
+        begin = end = file.tell()
+        for words, rows in _slices(vectors):
+            little_endian = rows.astype("<f4", copy=False)
+            for word, row in zip(words, little_endian, strict=True):
+                end = file.tell()
+                file.write(b"%b %b\n" % (word.encode(), row.tobytes()))
+        for row, place in ((0, begin), (len(vectors) - 1, end)):
+            file.seek(place)
+            expected = b"%b %b" % (
+                vectors.words[row].encode(),
+                vectors.matrix[row].astype("<f4").tobytes(),
+            )
+            _verify(path, file.read(len(expected)) == expected)
+
+
+def write_rows(file: BinaryIO, vectors: WordVectors, separator: str) -> int:
+    """Write a line of word and numbers for each vector; return where the last begins.
+
+    With a word of no characters the numbers stand alone.
+    """
+    last = 0
+    for words, rows in _slices(vectors):
+        columns = [pc.cast(pa.array(column), pa.string()) for column in rows.T]
+        named = [pa.array(words), *columns] if any(words) else columns
+        lines = pc.binary_join_element_wise(*named, separator).to_pylist()
+        file.write("\n".join(lines).encode() + b"\n")
+        last = file.tell() - len(lines[-1].encode()) - 1
+    return last
+
+
+def check_words(vectors: WordVectors) -> None:
+    """Refuse what no vector file can hold.
+
+    Raises:
+        VectorsError: a word holds white space, or a vector is not finite.
+    """
+    for word in vectors.words:
+        if word.split() != [word]:
+            raise VectorsError(
+                f"{word!r}: a word with white space cannot be written to a vector file"
+            )
+    check_finite(vectors)
+
+
+def check_finite(vectors: WordVectors, where: str = "") -> None:
+    """Refuse vectors with numbers that are not finite.
+
+    Raises:
+        VectorsError: a vector is not finite.
+    """
+    for first in range(0, len(vectors), _ROWS_AT_ONCE):
+        is_finite = np.isfinite(vectors.matrix[first : first + _ROWS_AT_ONCE])
+        if not is_finite.all():
+            word = vectors.words[first + int(np.argmin(is_finite.all(axis=1)))]
+            raise VectorsError(f"{where}the vector of {word!r} is not finite")
+
+
+def read(file: BinaryIO, path: Path, size: int | None = None) -> WordVectors:
+    """Read text or binary, told apart by the first row.
+
+    Args:
+        file: at its start; read once, from front to back, but for the first row.
+        path: for messages.
+        size: the file's bytes, if known: what the first line says must fit in them.
+
+    Raises:
+        VectorsError: the file is damaged; the message has the line.
+        OSError: it cannot be read.
+    """
+    first = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * _WIDEST)
+    fields = first.split()
+    if len(fields) == 2 and all(field.isdigit() for field in fields):
+        rows, dimension = int(fields[0][:20]), int(fields[1][:20])
+        _check_header(path, rows, dimension, size)
+        if _is_text(file, dimension):
+            return _Reader(path, 2, dimension, rows, size).read_text(file)
+        return _Reader(path, 1, dimension, rows, size).read_binary(file)
+    if len(fields) < 2 or not _are_numbers(fields[1:]):
+        raise VectorsError(
+            f"{path}, line 1: expected the number of vectors and their dimension, or a "
+            "word and its numbers; is it a vector file?"
+        )
+    file.seek(0)
+    return _Reader(path, 1, len(fields) - 1, None, size).read_text(file)
+
+
+class _Reader:
+    """Reads rows into a matrix that grows as far as the rows go.
+
+    Room is made at once only for what a file of known size can hold.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        first_line: int,
+        dimension: int,
+        rows: int | None,
+        size: int | None,
+    ) -> None:
+        self._path = path
+        self._first_line = first_line
+        self._dimension = dimension
+        self._rows = rows
+        room = rows if rows is not None and size is not None else _ROWS_AT_ONCE
+        self._matrix = np.empty((room, dimension), dtype=np.float32)
+        self._words: dict[str, int] = {}
+
+    def read_text(self, file: BinaryIO) -> WordVectors:
+        longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
+        for number, line in enumerate(iter(lambda: file.readline(longest), b"")):
+            where = f"{self._path}, line {self._first_line + number}"
+            if number == self._rows:
+                raise VectorsError(
+                    f"{where}: more vectors than the {self._rows} of line 1"
+                )
+            word, numbers = self._split(line, where)
+            try:
+                row = np.array(numbers, dtype=np.float32)
+            except ValueError as error:
+                raise VectorsError(f"{where}: {error}") from error
+            self._add(word, row, where)
+        return self._complete()
+
+    def read_binary(self, file: BinaryIO) -> WordVectors:
+        for number in range(self._rows or 0):
+            where = f"{self._path}, vector {number + 1}"
+            word = bytearray()
+            while (byte := file.read(1)) not in (b" ", b""):
+                word += byte
+                if len(word) > _LONGEST_WORD:
+                    raise VectorsError(f"{where}: no word ends there")
+            numbers = file.read(4 * self._dimension)
+            if len(numbers) < 4 * self._dimension:
+                raise VectorsError(
+                    f"{where}: the file ends there, line 1 says {self._rows} vectors"
+                )
+            row = np.frombuffer(numbers, dtype="<f4")
+            self._add(bytes(word).lstrip(b"\n"), row, where)
+        if file.read(2).strip(b"\n"):
+            raise VectorsError(
+                f"{self._path}: goes on after the {self._rows} vectors of line 1"
+            )
+        return self._complete()
+
+    def _split(self, line: bytes, where: str) -> tuple[bytes, list[bytes]]:
+        fields = line.split()
+        excess = len(fields) - 1 - self._dimension
+        spaced = excess > 0 and self._rows is None
+        if spaced and not all(map(_is_number, fields[1 : excess + 1])):
+            # Some of GloVe's own files have words with spaces.
+            return b" ".join(fields[: excess + 1]), fields[excess + 1 :]
+        if excess:
+            raise VectorsError(
+                f"{where}: {max(0, len(fields) - 1)} numbers, expected "
+                f"{self._dimension}"
+            )
+        return fields[0], fields[1:]
+
+    def _add(self, word: bytes, row: NDArray[np.float32], where: str) -> None:
+        try:
+            text = word.decode()
+        except UnicodeDecodeError as error:
+            raise VectorsError(f"{where}: {error}") from error
+        number = len(self._words)
+        if self._words.setdefault(text, number) != number:
+            raise VectorsError(f"{where}: {text!r} stands there twice")
+        if not np.isfinite(row).all():
+            raise VectorsError(f"{where}: the vector of {text!r} is not finite")
+        if number == len(self._matrix):
+            self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
+        self._matrix[number] = row
+
+    def _complete(self) -> WordVectors:
+        found = len(self._words)
+        if self._rows is not None and found != self._rows:
+            raise VectorsError(
+                f"{self._path}: {found} vectors, but line 1 says {self._rows}"
+            )
+        return WordVectors(list(self._words), self._matrix[:found])
+
+
+def _write_header(file: BinaryIO, vectors: WordVectors) -> None:
+    file.write(f"{len(vectors)} {vectors.matrix.shape[1]}\n".encode())
+
+
+def _verify_text(
+    file: BinaryIO, path: Path, vectors: WordVectors, begin: int, end: int
+) -> None:
+    file.seek(0)
+    header = file.read(begin).decode().split()
+    shape = [str(number) for number in vectors.matrix.shape]
+    _verify(path, header in ([], shape))
+    for row, place in ((0, begin), (len(vectors) - 1, end)):
+        file.seek(place)
+        word, *numbers = file.readline().decode().split(" ")
+        read = np.array(numbers, dtype=np.float32)
+        _verify(
+            path,
+            word == vectors.words[row] and np.array_equal(read, vectors.matrix[row]),
+        )
+
+
+def _verify(path: Path, holds: bool) -> None:  # noqa: FBT001
+    if not holds:
+        raise OutputError(f"{path}: what was written reads back as something else")
+
+
+def _slices(
+    vectors: WordVectors,
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    for first in range(0, len(vectors), _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        yield list(vectors.words[part]), np.asarray(vectors.matrix[part])
+
+
+def _check_header(path: Path, rows: int, dimension: int, size: int | None) -> None:
+    if not (rows and 1 <= dimension <= _WIDEST):
+        raise VectorsError(f"{path}, line 1: {rows} vectors of {dimension} numbers?")
+    if size is not None and rows * (2 + dimension) > size:
+        raise VectorsError(
+            f"{path}, line 1: says {rows} vectors of {dimension} numbers, for which "
+            "the file is too short"
+        )
+
+
+def _is_text(file: BinaryIO, dimension: int) -> bool:
+    start = file.tell()
+    line = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * dimension)
+    file.seek(start)
+    fields = line.split()[1:]
+    if _are_numbers(fields):
+        return True
+    # A damaged row of text is still text: fields that can be printed.
+    try:
+        return len(fields) > 1 and line.decode().strip().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_numbers(fields: list[bytes]) -> bool:
+    return bool(fields) and not b"".join(fields).translate(None, _OF_NUMBERS)

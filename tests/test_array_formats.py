@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+
+from sg_train.errors import OutputError, VectorsError
+from sg_train.vectors.array_formats import (
+    load_npy,
+    load_safetensors,
+    save_npy,
+    save_safetensors,
+)
+from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import awkward_vectors
+
+
+def test_torch_and_numpy_read_safetensors() -> None:
+    vectors = awkward_vectors()
+    save_safetensors(vectors, Path("v"))
+    tensors = safetensors.torch.load_file("v")
+    assert np.array_equal(tensors["vectors"].numpy(), vectors.matrix)
+    words = tensors["words"].numpy().tobytes().decode().split("\n")
+    assert words == [*vectors.words, ""]
+
+
+def test_numpy_reads_npy() -> None:
+    vectors = awkward_vectors()
+    save_npy(vectors, Path("v.npy"))
+    assert np.array_equal(np.load("v.npy"), vectors.matrix)
+    assert Path("v.words.txt").read_text().split("\n") == [*vectors.words, ""]
+
+
+@pytest.mark.parametrize(
+    ("save", "load"), [(save_npy, load_npy), (save_safetensors, load_safetensors)]
+)
+def test_files_are_mapped_whatever_the_layout_was(save, load) -> None:
+    vectors = awkward_vectors()
+    turned = WordVectors(vectors.words, np.asfortranarray(vectors.matrix)[:, ::-1])
+    save(turned, Path("v.npy"))
+    loaded = load(Path("v.npy"))
+    assert isinstance(loaded.matrix, np.memmap)
+    assert loaded.words == vectors.words
+    assert np.array_equal(loaded.matrix, vectors.matrix[:, ::-1])
+
+
+@pytest.mark.parametrize("save", [save_npy, save_safetensors])
+def test_what_is_not_finite_is_refused_both_ways(save) -> None:
+    matrix = np.ones((3, 2), dtype=np.float32)
+    matrix[1, 1] = np.inf
+    with pytest.raises(VectorsError, match="'b' is not finite"):
+        save(WordVectors(["a", "b", "c"], matrix), Path("v.npy"))
+    assert not Path("v.npy").exists()
+    np.save("v.npy", matrix)
+    Path("v.words.txt").write_text("a\nb\nc\n")
+    with pytest.raises(VectorsError, match=r"v.npy: the vector of 'b' is not finite"):
+        load_npy(Path("v.npy"))
+
+
+def damaged(tensors: dict[str, np.ndarray], form: str = "sg-train vectors 1") -> Path:
+    Path("v").write_bytes(safetensors.numpy.save(tensors, {"format": form}))
+    return Path("v")
+
+
+def test_other_safetensors_are_refused() -> None:
+    matrix = np.ones((2, 2), dtype=np.float32)
+    words = np.frombuffer(b"a\nb\n", dtype=np.uint8)
+    cases: list[tuple[dict[str, np.ndarray], str]] = [
+        ({"vectors": matrix}, "damaged"),
+        (
+            {"vectors": matrix.astype(np.float64), "words": words},
+            "no matrix of float32",
+        ),
+        ({"vectors": matrix[0], "words": words}, "no matrix of float32"),
+        ({"vectors": matrix[:1], "words": words}, "2 words for 1 vectors"),
+        ({"vectors": matrix, "words": words[[0, 1, 0, 1]]}, "'a' stands there twice"),
+        ({"vectors": matrix, "words": words | 128}, "not UTF-8"),
+    ]
+    for tensors, complaint in cases:
+        with pytest.raises(VectorsError, match=f"v: .*{complaint}"):
+            load_safetensors(damaged(tensors))
+    with pytest.raises(VectorsError, match="of format 'weights', expected"):
+        load_safetensors(damaged({"u": matrix}, "weights"))
+    whole = damaged({"vectors": matrix, "words": words}).read_bytes()
+    for size in range(len(whole)):
+        Path("v").write_bytes(whole[:size])
+        with pytest.raises(VectorsError, match="v: damaged"):
+            load_safetensors(Path("v"))
+
+
+def test_other_arrays_are_refused() -> None:
+    Path("v.words.txt").write_text("a\nb\n")
+    np.save("v.npy", np.ones((2, 2)))
+    with pytest.raises(VectorsError, match="2 dimensions of float64"):
+        load_npy(Path("v.npy"))
+    np.save("v.npy", np.array([["a"], [{}]], dtype=object), allow_pickle=True)
+    with pytest.raises(VectorsError, match="v.npy: damaged"):
+        load_npy(Path("v.npy"))
+    Path("v.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(VectorsError, match="v.npy: damaged"):
+        load_npy(Path("v.npy"))
+    Path("v.words.txt").unlink()
+    with pytest.raises(VectorsError, match=r"cannot read v.words.txt, the words of v"):
+        load_npy(Path("v.npy"))
+    with pytest.raises(VectorsError, match="must end in .npy"):
+        save_npy(awkward_vectors(), Path("v"))
+
+
+def test_a_file_that_reads_back_otherwise_is_not_left(monkeypatch) -> None:
+    save = safetensors.numpy.save
+
+    def shifted(tensors, metadata):
+        tensors = tensors | {"vectors": np.roll(tensors["vectors"], 1, axis=0)}
+        return save(tensors, metadata)
+
+    monkeypatch.setattr(safetensors.numpy, "save", shifted)
+    with pytest.raises(OutputError, match="reads back as something else"):
+        save_safetensors(awkward_vectors(), Path("v"))
+    assert not Path("v").exists()
+
+
+def test_the_header_says_where_the_vectors_are() -> None:
+    save_safetensors(awkward_vectors(), Path("v"))
+    raw = Path("v").read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    assert header["__metadata__"] == {"format": "sg-train vectors 1"}
+    assert header["vectors"]["shape"] == [5008, 7]

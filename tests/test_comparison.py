@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sg_train.config import Config
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import SettingsError
+from sg_train.reports.comparison import (
+    Figure,
+    compare,
+    differing_settings,
+    figure_names,
+)
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.evaluation import Evaluation
+from sg_train.vectors.formats import save_vectors
+from sg_train.vectors.questions import SimilarityTest
+from sg_train.vectors.word_vectors import WordVectors
+
+WORDS = list("abcd")
+TEST = SimilarityTest("sim", [("a", "b", 3.0), ("a", "c", 2.0), ("a", "d", 1.0)])
+
+
+def make_run(
+    name: str, score: float, loss: float, *, seed: int = 1, dimension: int = 2
+) -> Path:
+    run = RunDirectory(Path(name))
+    config = Config.model_validate(
+        {"training": {"seed": seed}, "model": {"dimension": dimension}}
+    )
+    run.create(config, Vocabulary(WORDS, np.array([4, 3, 2, 1])), {})
+    lines = [
+        {"words": 50, "seconds": 1.0, "loss": 9.0},
+        {"words": 50, "seconds": 1.0, "scores": {"sim": 0.1, "empty": None}},
+        {"words": 100, "seconds": 4.0, "loss": loss},
+        {"words": 100, "seconds": 4.0, "scores": {"sim": score, "empty": None}},
+    ]
+    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run.save_weights({key: vectors().matrix for key in "uv"})
+    return run.path
+
+
+def vectors() -> WordVectors:
+    angles = np.array([0, 1, 2, 3])
+    matrix = np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    return WordVectors(WORDS, matrix.astype(np.float32))
+
+
+def test_runs_are_in_order_of_their_last_score() -> None:
+    paths = [make_run("r1", 0.5, 2.0), make_run("r2", 0.7, 2.5, dimension=9)]
+    entries = compare(paths, None)
+    assert [entry.name for entry in entries] == ["r2", "r1"]
+    assert figure_names(entries) == ["loss", "words_per_second", "sim"]
+    assert entries[0].figures == {
+        "loss": Figure(2.5),
+        "words_per_second": Figure(25),
+        "sim": Figure(0.7),
+    }
+    assert differing_settings(entries) == ["model.dimension"]
+    assert [entry.name for entry in compare(paths, None, "loss")] == ["r1", "r2"]
+    with pytest.raises(
+        SettingsError, match=r"--sort x: .* loss, words_per_second, sim"
+    ):
+        compare(paths, None, "x")
+
+
+def test_seeds_become_a_mean_and_a_spread() -> None:
+    paths = [
+        *(make_run(f"a{i}", score, 2.0, seed=i) for i, score in enumerate((0.4, 0.5))),
+        *(
+            make_run(f"b{i}", score, 2.0, seed=i, dimension=3)
+            for i, score in enumerate((0.44, 0.48, 0.52))
+        ),
+        make_run("c", 0.2, 2.0, dimension=4),
+    ]
+    best, close, far = compare(paths, None)
+    assert (best.name, best.seeds) == ("b0", 3)
+    assert best.figures["sim"].mean == pytest.approx(0.48)
+    assert best.figures["sim"].spread == pytest.approx(0.04)
+    assert not best.figures["sim"].is_close
+    # The difference of .03 is below the spread of a's two runs, .0707.
+    assert close.figures["sim"].is_close
+    assert str(close.figures["sim"]) == "0.4500 ± 0.0707 ≈"
+    assert (far.name, far.figures["sim"]) == ("c", Figure(0.2))
+
+
+def test_tests_given_are_taken_of_all_alike() -> None:
+    save_vectors(vectors(), Path("v.txt"), "text")
+    entries = compare([make_run("r", 0.5, 2.0), Path("v.txt")], Evaluation([TEST]))
+    assert {entry.name: entry.figures["sim"].mean for entry in entries} == {
+        "r": pytest.approx(1),
+        "v.txt": pytest.approx(1),
+    }
+    assert entries[1].settings == {}
+    alone = compare([Path("v.txt")], None)
+    assert alone[0].figures == {}
+
+
+def test_a_torn_last_line_is_no_trouble() -> None:
+    path = make_run("r", 0.5, 2.0)
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"words": 150, "lo')
+    assert compare([path], None)[0].figures["loss"] == Figure(2.0)

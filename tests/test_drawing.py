@@ -1,0 +1,77 @@
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sg_train.errors import MissingLibraryError, OutputError, TrainingError
+from sg_train.reports.drawing import draw_curves, draw_map, save_figure, to_bytes
+from sg_train.vectors.word_map import WordMap
+
+LINES: list[dict[str, Any]] = [
+    {"words": 1_000_000, "loss": 3.0, "learning_rate": 0.05},
+    {"words": 2_000_000, "loss": None, "learning_rate": 0.02},
+    {"words": 2_000_000, "scores": {"sim": 0.5, "none": None}},
+    {"words": 3_000_000, "loss": 2.0, "learning_rate": 0.0},
+    {"words": 3_000_000, "scores": {"sim": 0.6, "none": None}},
+]
+
+
+def word_map(count: int = 60) -> WordMap:
+    generator = np.random.default_rng(1)
+    names = [f"word{i}" for i in range(count - 1)] + ["東京"]
+    return WordMap(names, generator.normal(size=(count, 2)), np.arange(count) % 5)
+
+
+def test_labels_on_the_map_do_not_overlap() -> None:
+    figure, left_out = draw_map(word_map(), "title")
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.texts]
+    assert len(boxes) + len(left_out) == 60
+    assert len(boxes) > 40
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+    crowded = WordMap(["a"] * 50, np.zeros((50, 2)), np.zeros(50, dtype=np.int64))
+    assert len(draw_map(crowded)[1]) > 20
+
+
+def test_curves_show_what_was_measured() -> None:
+    loss, rate, scores = draw_curves(LINES, "run").axes
+    assert loss.lines[0].get_xydata().tolist() == [[1, 3], [3, 2]]
+    assert rate.lines[0].get_xydata().tolist() == [[1, 0.05], [2, 0.02], [3, 0]]
+    shown = {line.get_label(): line.get_xydata().tolist() for line in scores.lines}
+    assert shown == {"none": [], "sim": [[2, 0.5], [3, 0.6]]}
+    assert len(draw_curves(LINES[:2]).axes) == 2
+    with pytest.raises(TrainingError, match="run: has no metrics yet"):
+        draw_curves(LINES[1:2], "run")
+
+
+def test_pictures_are_written_by_their_ending() -> None:
+    figure, _ = draw_map(word_map())
+    save_figure(figure, Path("map.png"))
+    with Image.open("map.png") as image:
+        assert image.size == (1650, 1200)
+    save_figure(figure, Path("map.svg"))
+    svg = Path("map.svg").read_text()
+    assert set(re.findall(r">(word\d+)<", svg)) >= {"word0", "word1"}
+    save_figure(figure, Path("map.pdf"))
+    assert Path("map.pdf").read_bytes().startswith(b"%PDF")
+    with pytest.raises(OutputError, match="map.jpg: a picture ends in .png"):
+        save_figure(figure, Path("map.jpg"))
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
+def test_the_same_picture_gives_the_same_bytes(form: str) -> None:
+    one, other = (to_bytes(draw_map(word_map())[0], form) for _ in range(2))
+    assert one == other
+
+
+def test_without_matplotlib_there_is_one_line(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(
+        MissingLibraryError, match="^drawing needs matplotlib: pip install matplotlib$"
+    ):
+        draw_map(word_map())

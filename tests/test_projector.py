@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sg_train.errors import OutputError
+from sg_train.vectors.projector import save_projector
+from sg_train.vectors.word2vec_formats import write_rows
+from tests.conftest import awkward_vectors
+
+
+def test_tensorboard_takes_the_directory() -> None:
+    from google.protobuf import text_format
+    from tensorboard.plugins.projector import projector_plugin as plugin
+    from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+    vectors = awkward_vectors()
+    save_projector(vectors, Path("p"))
+    save_projector(vectors, Path("p"))  # again, in its place
+    config = ProjectorConfig()
+    text_format.Parse(Path("p/projector_config.pbtxt").read_text(), config)
+    (embedding,) = config.embeddings
+    read = plugin._read_tensor_tsv_file(str(Path("p") / embedding.tensor_path))
+    assert np.array_equal(np.asarray(read, dtype=np.float32), vectors.matrix)
+    # One column of metadata has no heading.
+    metadata = (Path("p") / embedding.metadata_path).read_text()
+    assert metadata.split("\n") == [*vectors.words, ""]
+
+
+def test_other_files_are_left_alone() -> None:
+    Path("p").mkdir()
+    Path("p/mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="p: holds other files"):
+        save_projector(awkward_vectors(), Path("p"))
+    with pytest.raises(OutputError, match="not a directory"):
+        save_projector(awkward_vectors(), Path("p/mine.txt"))
+    assert Path("p/mine.txt").read_text() == "mine"
+
+
+def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shifted(file, vectors, separator):
+        return write_rows(file, vectors, separator) - 9
+
+    monkeypatch.setattr("sg_train.vectors.projector.write_rows", shifted)
+    with pytest.raises(OutputError, match="p: reads back"):
+        save_projector(awkward_vectors(), Path("p"))
+    assert not Path("p").exists()

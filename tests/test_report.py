@@ -1,0 +1,147 @@
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sg_train.errors import MissingLibraryError
+from sg_train.reports.report import write_report
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.evaluation import Score
+from sg_train.vectors.queries import neighbors
+from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import Command
+
+SCORES = [
+    Score("pairs", "", "spearman", 0.25, 3, 1),
+    Score("words", "one & two", "accuracy", None, 0, 9),
+]
+TRICKY = "</script><script>alert(1)</script>"
+
+
+@pytest.fixture
+def vectors() -> WordVectors:
+    generator = np.random.default_rng(4)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"w{a}{b}" for a in letters for b in letters][:500]
+    names[7] = TRICKY
+    return WordVectors(names, generator.normal(size=(500, 6)).astype(np.float32))
+
+
+def data_of(page: str) -> dict[str, Any]:
+    (text,) = re.findall(r"const DATA = (.*);</script>", page)
+    return dict(json.loads(text))
+
+
+def test_the_table_holds_the_neighbours(vectors: WordVectors) -> None:
+    write_report(Path("r.html"), vectors, SCORES, title="t", table_words=50, top=4)
+    data = data_of(Path("r.html").read_text())
+    assert data["words"][:50] == vectors.words[:50]
+    assert len(data["neighbours"]) == 50
+    for row in (0, 7, 49):
+        expected = neighbors(vectors, vectors.words[row], 4)
+        found = [(data["words"][other], c) for other, c in data["neighbours"][row]]
+        assert found == [(word, round(cosine, 2)) for word, cosine in expected]
+    assert len(data["map"]) == 400
+    assert all(0 <= x <= 1 and 0 <= y <= 1 for _, x, y, _ in data["map"])
+
+
+def test_words_cannot_become_markup_and_nothing_is_fetched(vectors) -> None:
+    write_report(Path("r.html"), vectors, SCORES, title="<b>&")
+    page = Path("r.html").read_text()
+    assert TRICKY not in page
+    assert "&lt;b&gt;&amp;" in page
+    assert "one &amp; two" in page
+    assert "default-src 'none'" in page
+    assert not re.findall(r"(?:src|href)=[\"'](?!#)", page)
+
+
+def test_of_a_run_it_has_settings_curves_and_figures(
+    sg_train: Command, text: Path
+) -> None:
+    arguments = ("--set", "model.dimension=8", "--set", "training.threads=1")
+    assert sg_train("train", "--corpus", text, "--out", "r", *arguments).exit_code == 0
+    run = RunDirectory(Path("r"))
+    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    page = Path("r.html").read_text()
+    for expected in ("615</b> words of text", "0.00%</b> out of", "model.dimension"):
+        assert expected in page
+    assert re.search(r'class="total"><td>model.dimension\s*<td>8', page)
+    assert page.count("<svg") == 1
+    assert "Scores" not in page
+
+
+def test_few_words_make_a_page_without_a_map() -> None:
+    vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
+    write_report(Path("r.html"), vectors, [], title="t")
+    data = data_of(Path("r.html").read_text())
+    assert data["map"] == []
+    assert data["neighbours"] == [[[1, 0.0]], [[0, 0.0]]]
+
+
+def test_without_jinja_there_is_one_line(vectors, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingLibraryError, match="pip install jinja2$"):
+        write_report(Path("r.html"), vectors, [], title="t")
+    assert not Path("r.html").exists()
+
+
+@pytest.fixture(params=[(1200, 900), (390, 800)], ids=["desktop", "phone"])
+def browser(request) -> Iterator[Any]:
+    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
+    if not (driver and chromium):
+        pytest.skip("no chromium with chromedriver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    width, height = request.param
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+        options.add_argument(argument)
+    metrics = {"width": width, "height": height, "pixelRatio": 2}
+    options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield started
+    started.quit()
+
+
+def test_the_page_works_in_a_browser(browser: Any, vectors: WordVectors) -> None:
+    write_report(Path("r.html"), vectors, SCORES, title="t", table_words=300)
+    browser.get(Path("r.html").absolute().as_uri())
+    run = browser.execute_script
+    assert browser.get_log("browser") == []
+    assert run("return document.documentElement.scrollWidth <= innerWidth")
+
+    shown = "return [...document.querySelectorAll('#neighbours td:first-child')]"
+    assert len(run(f"{shown}.map((cell) => cell.textContent)")) == 200
+    box = browser.find_element("id", "search")
+    box.send_keys("WAB")
+    assert run(f"{shown}.map((cell) => cell.textContent)") == ["wab"]
+    browser.find_element("css selector", "#neighbours a").click()
+    neighbour = neighbors(vectors, "wab", 1)[0][0]
+    assert box.get_property("value") == neighbour
+    box.clear()
+    box.send_keys("nothing")
+    assert "not among" in browser.find_element("id", "found").text
+
+    canvas = browser.find_element("id", "canvas")
+    run("arguments[0].scrollIntoView()", canvas)
+    few = int(canvas.get_dom_attribute("data-labels"))
+    canvas.send_keys("+++++")
+    assert float(canvas.get_dom_attribute("data-scale")) > 3
+    canvas.send_keys("0")
+    assert float(canvas.get_dom_attribute("data-scale")) == 1
+    assert int(canvas.get_dom_attribute("data-labels")) == few > 10
+    where = run(
+        "const b = canvas.getBoundingClientRect(); const [x, y] = place(DATA.map[0]);"
+        "const at = {clientX: b.left + x, clientY: b.top + y, bubbles: true};"
+        "canvas.dispatchEvent(new PointerEvent('pointermove', at));"
+        "return document.getElementById('tip').textContent"
+    )
+    assert where.startswith(vectors.words[0])
+    assert browser.get_log("browser") == []

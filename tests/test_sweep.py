@@ -1,0 +1,127 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sg_train.config import Config, SweepConfig, load_config
+from sg_train.errors import OutputError, SettingsError
+from sg_train.training.run import train
+from sg_train.training.run_directory import RunDirectory
+from sg_train.training.sweep import choose, point_name, train_sweep
+
+grids = st.dictionaries(
+    st.sampled_from(["model.dimension", "training.seed", "sampling.window"]),
+    st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=True),
+    min_size=1,
+)
+
+
+@given(grids, st.integers(1, 80), st.integers(0, 5))
+def test_a_sample_is_of_the_grid_without_repeats(
+    values: dict[str, list[Any]], samples: int, seed: int
+) -> None:
+    grid = list(choose(SweepConfig(values=values)))
+    total = 1
+    for choices in values.values():
+        total *= len(choices)
+    assert len(grid) == total == len({tuple(point.items()) for point in grid})
+    sweep = SweepConfig(values=values, samples=samples, seed=seed)
+    sample = list(choose(sweep))
+    assert len(sample) == min(samples, total)
+    assert len({tuple(point.items()) for point in sample}) == len(sample)
+    assert all(point in grid for point in sample)
+    assert sample == list(choose(sweep))
+
+
+def test_points_are_named_by_what_differs() -> None:
+    sweep = SweepConfig(
+        values={
+            "model.dimension": ["50"],
+            "training.seed": ["1"],
+            "sweep_.seed": ["2"],
+            "corpus.paths": ["a/b", ["x", "y"]],
+        }
+    )
+    settings = {key: values[-1] for key, values in sweep.values.items()}
+    name = "dimension=50,training.seed=1,sweep_.seed=2,paths=no2"
+    assert point_name(settings, sweep) == name
+    assert point_name({"corpus.paths": "a/b"}, sweep) == "paths=no1"
+
+
+@pytest.fixture
+def config(text: Path) -> Config:
+    Path("c.yaml").write_text(f"""
+        corpus: {{paths: {text}}}
+        vocabulary: {{min_count: 1}}
+        sampling: {{subsample: 0}}
+        model: {{dimension: 4}}
+        training: {{epochs: 1, threads: 1}}
+        sweep:
+          values:
+            training.learning_rate: [1e-2, 0.05]
+            model.dimension: 3
+    """)
+    return load_config(Path("c.yaml"))
+
+
+def test_every_point_is_a_run_with_its_settings(config: Config) -> None:
+    points = train_sweep(config, Path("runs/s"))
+    names = ["s-learning_rate=1e-2,dimension=3", "s-learning_rate=0.05,dimension=3"]
+    assert [point.out.name for point in points] == names
+    for point, rate in zip(points, (0.01, 0.05), strict=True):
+        of_run = RunDirectory(point.out).load_config()
+        assert of_run.training.learning_rate == rate
+        assert of_run.model.dimension == 3
+        assert of_run.sweep.values == {}
+        assert RunDirectory(point.out).load_vectors().matrix.shape[1] == 3
+
+
+def test_an_interrupted_sweep_goes_on_where_it_stopped(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+    real = train
+
+    def stops(settings: Config, out: Path, *, overwrite: bool) -> None:
+        if len(trained) == 1:
+            trained.append("stopped")
+            raise KeyboardInterrupt
+        trained.append(out.name)
+        real(settings, out, overwrite=overwrite)
+
+    monkeypatch.setattr("sg_train.training.sweep.train", stops)
+    with pytest.raises(KeyboardInterrupt):
+        train_sweep(config, Path("s"))
+    points = train_sweep(config, Path("s"))
+    assert [point.is_done for point in points] == [True, False]
+    assert trained == [points[0].out.name, "stopped", points[1].out.name]
+    assert all(point.is_done for point in train_sweep(config, Path("s")))
+    again = train_sweep(config, Path("s"), overwrite=True)
+    assert not any(point.is_done for point in again)
+
+
+def test_another_experiments_runs_are_left_alone(config: Config, text: Path) -> None:
+    train_sweep(config, Path("s"))
+    other = load_config(Path("c.yaml"), ["sampling.window=2"])
+    with pytest.raises(OutputError, match="s-.*: holds a run with other settings"):
+        train_sweep(other, Path("s"))
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ("{training.epochs: [1, many]}", "training.epochs: .*not 'many'"),
+        ("{training.epoch: [1]}", "did you mean training.epochs?"),
+        ("{training: [1]}", "expected section.key"),
+        ("{training.epochs: []}", "cannot be swept"),
+        ("{sweep.seed: [1]}", "cannot be swept"),
+        ("[1]", "sweep.values: .*dictionary"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_trained(
+    values: str, complaint: str
+) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        load_config(None, [f"sweep.values={values}"])

@@ -1,0 +1,142 @@
+import gensim
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sg_train.errors import OutputError, VectorsError
+from sg_train.vectors import word2vec_formats
+from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
+from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import awkward_vectors
+
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(
+    lambda word: word.split() == [word]
+)
+floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
+shapes = st.tuples(st.integers(1, 6), st.integers(2, 5))
+
+
+@pytest.fixture
+def vectors() -> WordVectors:
+    return awkward_vectors()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("form", ["text", "binary", "glove"])
+def test_gensim_reads_every_float(vectors: WordVectors, tmp_path, form) -> None:
+    path = tmp_path / "vectors"
+    save_vectors(vectors, path, form)
+    read = gensim.models.KeyedVectors.load_word2vec_format(
+        str(path), binary=form == "binary", no_header=form == "glove"
+    )
+    assert read.index_to_key == vectors.words
+    assert np.array_equal(read.vectors, vectors.matrix)
+    assert np.signbit(read.vectors[0][1])
+
+
+@given(data=st.data(), matrix=hnp.arrays(np.float32, shapes, elements=floats))
+@pytest.mark.parametrize("form", ["text", "binary", "glove"])
+def test_what_is_saved_is_loaded(tmp_path_factory, form, data, matrix) -> None:
+    names = data.draw(
+        st.lists(words, min_size=len(matrix), max_size=len(matrix), unique=True)
+    )
+    path = tmp_path_factory.mktemp("vectors") / "v"
+    save_vectors(WordVectors(names, matrix), path, form)
+    loaded = load_vectors(path)
+    assert loaded.words == names
+    assert loaded.matrix.dtype == np.float32
+    assert np.array_equal(loaded.matrix, matrix)
+
+
+def test_text_is_in_shortest_form(tmp_path) -> None:
+    matrix = np.array([[0.1, -2, 1e-7]], dtype=np.float32)
+    save_vectors(WordVectors(["a"], matrix), tmp_path / "v", "text")
+    lines = (tmp_path / "v").read_text().split("\n")
+    assert lines[0] == "1 3"
+    assert [len(number) <= 5 for number in lines[1].split()[1:]] == [True] * 3
+    assert lines[2:] == [""]
+
+
+@pytest.mark.parametrize("form", ["text", "binary"])
+@pytest.mark.parametrize(
+    ("word", "number", "complaint"),
+    [
+        ("a b", 1.0, "white space"),
+        ("a\u3000b", 1.0, "white space"),
+        ("", 1.0, "white space"),
+        ("a", np.nan, "'a' is not finite"),
+        ("a", -np.inf, "'a' is not finite"),
+    ],
+)
+def test_what_others_could_not_read_is_refused(
+    tmp_path, form, word: str, number: float, complaint: str
+) -> None:
+    vectors = WordVectors(["z", word], np.array([[0], [number]], dtype=np.float32))
+    with pytest.raises(VectorsError, match=complaint):
+        save_vectors(vectors, tmp_path / "v", form)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"2 2\na b 1 2\nc 3 4\n", "line 2: 3 numbers, expected 2"),
+        (b"a 1 2\nb 1\n", "line 2: 1 numbers, expected 2"),
+        (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, expected 2"),
+        (b"a 1 2\n\n", "line 2: 0 numbers, expected 2"),
+        (b"2 3\na 1 2\nb 3 4 5\n", "line 2: 2 numbers, expected 3"),
+        (b"1 1\na \x00\x00\x80\x3f\nb", "goes on after the 1 vectors"),
+        (b"", "line 1: expected the number of vectors"),
+        (b"a text of words\n", "line 1: expected the number of vectors"),
+        (b"0 3\n", "line 1: 0 vectors"),
+        (b"1 0\na\n", "line 1: 1 vectors of 0"),
+        (b"1000000000000 100\na 1\n", "line 1: says 1000000000000 vectors"),
+        (b"2 2\na 1 2\n", "1 vectors, but line 1 says 2"),
+        (b"1 2\na 1 2\nb 1 2\n", "line 3: more vectors than the 1"),
+        (b"2 2\na 1 2\nb 1\n", "line 3: 1 numbers, expected 2"),
+        (b"2 2\na 1 2\nb 1 x\n", "line 3: could not convert"),
+        (b"2 2\na 1 2\na 1 2\n", "line 3: 'a' stands there twice"),
+        (b"2 2\na 1 2\nb 1 nan\n", "line 3: the vector of 'b' is not finite"),
+        (b"2 2\na 1 2\n\xff 1 2\n", "line 3: .* can't decode"),
+        (b"1 2\na \x00\x00\x80\x3f\x00", "vector 1: the file ends there"),
+        (b"1 1\n\xff \x00\x00\x80\x3f", "vector 1: .* can't decode"),
+    ],
+)
+def test_damaged_files_are_refused_with_the_line(
+    tmp_path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "v").write_bytes(content)
+    with pytest.raises(VectorsError, match=complaint) as caught:
+        load_vectors(tmp_path / "v")
+    assert str(tmp_path / "v") in str(caught.value)
+
+
+def test_rows_may_end_in_a_space_as_word2vec_writes_them(tmp_path) -> None:
+    (tmp_path / "v").write_bytes(b"2 2\na 1 2 \nb 3 4 \n")
+    assert load_vectors(tmp_path / "v").matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_words_of_glove_may_hold_spaces(tmp_path) -> None:
+    (tmp_path / "v").write_bytes(b"a 1 2\n. . 3 4\nat b.com 5 6\n")
+    loaded = load_vectors(tmp_path / "v")
+    assert loaded.words == ["a", ". .", "at b.com"]
+    assert loaded.matrix.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize("form", ["text", "binary", "glove"])
+def test_what_is_written_is_read_back(
+    tmp_path, monkeypatch, form: VectorFormat
+) -> None:
+    vectors = awkward_vectors()
+    slices = word2vec_formats._slices
+
+    def swapped(vectors):
+        for names, rows in slices(vectors):
+            yield names, rows[:, ::-1]
+
+    monkeypatch.setattr(word2vec_formats, "_slices", swapped)
+    with pytest.raises(OutputError, match="v: what was written reads back"):
+        save_vectors(vectors, tmp_path / "v", form)
+    assert list(tmp_path.iterdir()) == []
