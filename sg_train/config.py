@@ -203,7 +203,22 @@ class TrainingConfig(_Section):
         le=1024,
         description="by default the CPUs that are free to use",
     )
+    deterministic: bool = Field(
+        default=False,
+        description="the same bytes whatever `threads` says: one thread trains",
+    )
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every draw")
+
+
+class CheckpointConfig(_Section):
+    """How often a run saves what it needs to go on after whatever ends it."""
+
+    every_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="seconds between checkpoints; there is one at each epoch's end, "
+        "too, where that takes less than a fiftieth of the time",
+    )
 
 
 class EvaluationConfig(_Section):
@@ -296,6 +311,7 @@ class Config(_Section):
     sampling: SamplingConfig = SamplingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     sweep: SweepConfig = SweepConfig()
@@ -325,6 +341,29 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
         for choice in choices:  # each by itself, so that a mistake is found at once
             with_settings(config, {key: choice})
     return config
+
+
+def change_config(config: Config, overrides: Iterable[str]) -> Config:
+    """Apply `section.key=value` overrides to a config.
+
+    Raises:
+        SettingsError: settings are unknown, of the wrong type or out of range.
+    """
+    values = config.model_dump(mode="json")
+    for override in overrides:
+        _override(values, override)
+    return _validate(values, "settings")
+
+
+def differences(one: Config, other: Config) -> list[str]:
+    """Return the dotted keys of the settings in which two configs differ."""
+    first, second = one.model_dump(), other.model_dump()
+    return [
+        f"{section}.{key}"
+        for section, settings in first.items()
+        for key, value in settings.items()
+        if value != second[section][key]
+    ]
 
 
 def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:

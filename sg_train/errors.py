@@ -29,5 +29,17 @@ class MissingLibraryError(SgTrainError):
     """A library is not installed that only some users need."""
 
 
+class Interrupted(SgTrainError):  # noqa: N818 (it is no error)
+    """Training was told to stop, and has saved what it had.
+
+    Attributes:
+        signal: the number of the signal that said so.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
 class TrainingError(SgTrainError):
     """Training cannot start or go on."""

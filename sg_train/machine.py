@@ -2,9 +2,11 @@
 
 import math
 import os
+import re
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_MEMORY = Path("/proc/meminfo")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 
 
@@ -20,14 +22,44 @@ def available_cpus() -> int:
     return max(1, min(count, _cgroup_cpus()))
 
 
+def available_memory() -> int | None:
+    """Return how many bytes this process may still take, or None if nobody knows.
+
+    That is what the system has to give without swapping, and no more than what the
+    limits of its cgroup (version 2) and of those above leave.
+    """
+    try:
+        fields = dict(line.split(":") for line in _MEMORY.read_text().splitlines())
+        free = int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    return min([free, *map(_room, _own_cgroups())])
+
+
+def _room(group: Path) -> int:
+    try:
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        reclaimable = re.search(
+            r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE
+        )
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return 1 << 62
+    return max(0, limit - used + int(reclaimable[1] if reclaimable else 0))
+
+
 def _cgroup_cpus() -> int:
+    return min(map(_quota, _own_cgroups()))
+
+
+def _own_cgroups() -> list[Path]:
+    """Return the directories of the process's cgroup and of those above."""
     try:
         own = _OWN_CGROUP.read_text().rpartition("::")[2].strip().strip("/")
     except OSError:
         own = ""
     group = _CGROUPS / own
-    places = [group, *group.parents][: len(Path(own).parts) + 1]
-    return min(map(_quota, places))
+    return [group, *group.parents][: len(Path(own).parts) + 1]
 
 
 def _quota(group: Path) -> int:

@@ -3,11 +3,9 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from sg_train import __version__
 from tests.conftest import ROOT, Command, read_metrics
 
 COMMANDS = [
-    *("prepare", "train", "export", "config"),
+    *("prepare", "train", "resume", "export", "config"),
     *("neighbors", "similarity", "analogy", "evaluate"),
     *("compare", "plot", "report"),
 ]
@@ -433,28 +431,6 @@ def test_a_reader_that_leaves_early_is_no_error(trained: Path) -> None:
     )
     assert len(result.stdout.splitlines()) == 1
     assert result.stderr == ""
-
-
-def test_ctrl_c_is_answered_without_a_traceback(text: Path) -> None:
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "sg_train", "train", "--corpus", str(text)),
-            *("--out", "r", "--set", "training.epochs=100000"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for _ in range(600):
-        metrics = Path("r/metrics.jsonl")
-        if metrics.exists():
-            break
-        time.sleep(0.1)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert said == "sg-train: interrupted\n"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")

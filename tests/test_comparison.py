@@ -13,6 +13,7 @@ from sg_train.reports.comparison import (
     differing_settings,
     figure_names,
 )
+from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.formats import save_vectors
@@ -38,7 +39,8 @@ def make_run(
         {"words": 100, "seconds": 4.0, "scores": {"sim": score, "empty": None}},
     ]
     run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    run.save_weights({key: vectors().matrix for key in "uv"})
+    weights = {key: vectors().matrix for key in "uv"}
+    checkpoint.save_weights(run.weights_file, weights)
     return run.path
 
 

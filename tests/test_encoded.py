@@ -43,9 +43,8 @@ def test_blocks_are_the_corpus_cut_between_sentences(
 
 def test_block_size_follows_the_corpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(words: int) -> np.ndarray:
-        corpus = EncodedCorpus(Path(), None, {})  # type: ignore[arg-type]
-        corpus.__dict__["_ids"] = np.empty(words, dtype=np.int8)
-        corpus.__dict__["_offsets"] = np.arange(0, words + 1, 10)
+        corpus = EncodedCorpus(Path(), None, {"words": words})  # type: ignore[arg-type]
+        np.arange(0, words + 1, 10, dtype="<i8").tofile("offsets.i64")
         return np.diff(corpus.block_starts)
 
     assert cut(30_000).tolist() == [10_000] * 3

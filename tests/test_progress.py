@@ -62,9 +62,29 @@ def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_one_line() -> None:
-    with (
-        Progress(Path("/dev/full"), words=1) as progress,
-        pytest.raises(OutputError, match="cannot write /dev/full: No space left"),
-    ):
-        progress.add(result(1, 1, 1.0))
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with Progress(tmp_path / "m", words=1) as progress:
+        progress._file.close()
+        with (
+            Path("/dev/full").open("wb", buffering=0) as progress._file,
+            pytest.raises(OutputError, match="cannot write .*m: No space left"),
+        ):
+            progress.add(result(1, 1, 1.0))
+
+
+def test_a_run_that_goes_on_keeps_the_lines_up_to_its_state(tmp_path: Path) -> None:
+    file = tmp_path / "m"
+    with Progress(file, words=1000) as progress:
+        progress.add(result(10, 1, 2.0))
+        progress.add(result(5, 1, 7.0))
+        state = progress.state()
+        progress.add(result(25, 1, 4.0))
+    with file.open("a") as torn:
+        torn.write('{"words": 1')
+    with Progress(file, words=1000, state=state) as progress:
+        progress.add(result(5, 1, 3.0))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["words"] for line in lines] == [10, 20]
+    assert [line["loss"] for line in lines] == [2.0, 5.0]
+    assert lines[0]["seconds"] < lines[1]["seconds"]
+    assert lines[1]["words_per_second"] > 0

@@ -9,7 +9,8 @@ from sg_train.corpus.prepare import open_corpus
 from sg_train.errors import OutputError, TrainingError
 from sg_train.model import SkipGram
 from sg_train.sampling.windows import SamplingPlan
-from sg_train.training.run import _make_engine, train
+from sg_train.training.assembly import _make_engine
+from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.schedule import LinearSchedule
 from tests.conftest import read_metrics
@@ -33,9 +34,11 @@ def test_a_run_leaves_everything_in_its_directory(text: Path, engine: str) -> No
     train(settings, Path("runs/r"))
     run = RunDirectory(Path("runs/r"))
     assert sorted(file.name for file in run.path.iterdir()) == [
+        ".lock",
         "config.yaml",
         "metrics.jsonl",
         "run.json",
+        "state.json",
         "vectors.txt",
         "vocabulary.tsv",
         "weights.safetensors",
@@ -181,7 +184,7 @@ def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
     def no_memory(*_: object, **__: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("sg_train.training.run._make_model", no_memory)
+    monkeypatch.setattr("sg_train.training.assembly._make_model", no_memory)
     with pytest.raises(
         TrainingError, match=r"matrices of 30 x 8 \(0.0 GB\): lower mod"
     ):
@@ -189,11 +192,11 @@ def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
 
 
 def test_weights_that_are_not_finite_are_not_saved(text: Path, monkeypatch) -> None:
-    def spoil(blocks, places) -> None:
+    def spoil(session, pace, *_: object) -> None:
         with torch.no_grad():
-            blocks._engine._model.v_embeddings.weight[3] = float("nan")
+            session._model.v_embeddings.weight[3] = float("nan")
 
-    monkeypatch.setattr("sg_train.training.run._Blocks.train", spoil)
+    monkeypatch.setattr("sg_train.training.session.Session._train", spoil)
     with pytest.raises(TrainingError, match="weights are no longer finite"):
         train(config(text), Path("r"))
     assert not Path("r/weights.safetensors").exists()

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 from sg_train.config import Config, ModelConfig
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, SettingsError, TrainingError, VectorsError
+from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 
 VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
@@ -24,7 +28,7 @@ def run() -> RunDirectory:
 def test_a_run_gives_back_what_it_was_given(run: RunDirectory) -> None:
     u = np.arange(6, dtype=np.float32).reshape(2, 3)
     v = np.asfortranarray(u * 10)  # not contiguous, as a view of wider rows would be
-    run.save_weights({"u": u, "v": v})
+    checkpoint.save_weights(run.weights_file, {"u": u, "v": v})
     assert run.load_config().model.dimension == 3
     assert run.load_vectors().words == ["a", "b"]
     assert np.array_equal(run.load_vectors("u").matrix, u)
@@ -46,10 +50,13 @@ def test_a_run_that_was_not_finished_may_be_made_again(run: RunDirectory) -> Non
 
 
 def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
-    u = np.zeros((2, 3), dtype=np.float32)
-    run.save_weights({"u": u, "v": u})
+    (run.checkpoints_directory / "000000003").mkdir(parents=True)
+    with pytest.raises(OutputError, match="unfinished run; sg-train resume runs/r"):
+        run.check_free(overwrite=False)
+    run.state_file.touch()
     with pytest.raises(OutputError, match="runs/r: holds a run already; give --over"):
         run.check_free(overwrite=False)
+    run.check_free(overwrite=True)
     for overwrite in (False, True):
         with pytest.raises(OutputError, match="runs: holds files that are no run"):
             RunDirectory(Path("runs")).check_free(overwrite=overwrite)
@@ -59,7 +66,7 @@ def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
 
 def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> None:
     u = np.zeros((2, 3), dtype=np.float32)
-    run.save_weights({"u": u, "v": u})
+    checkpoint.save_weights(run.weights_file, {"u": u, "v": u})
     run.metrics_file.write_text("{}")
     run.vectors_file("text").write_text("old")
     run.vectors_file("binary").write_text("old")
@@ -71,6 +78,46 @@ def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> No
     run.create(Config(), VOCABULARY, {})
     names = sorted(file.name for file in run.path.iterdir())
     assert names == ["config.yaml", "notes.txt", "run.json", "vocabulary.tsv"]
+
+
+def test_one_process_at_a_time_trains(run: RunDirectory) -> None:
+    with run.locked():
+        other = subprocess.run(
+            [
+                *(sys.executable, "-c"),
+                "from pathlib import Path\n"
+                "from sg_train.training.run_directory import RunDirectory\n"
+                "with RunDirectory(Path('runs/r')).locked(): pass",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"runs/r: process {os.getpid()} is training here" in other.stderr
+    with run.locked():  # the lock of one that has gone is taken over
+        pass
+
+
+def test_a_fresh_directory_with_a_lock_alone_is_free() -> None:
+    fresh = RunDirectory(Path("fresh"))
+    with fresh.locked():
+        fresh.check_free(overwrite=False)
+
+
+def test_metrics_and_record_are_read_or_refused(run: RunDirectory) -> None:
+    line = '{"words": 1, "seconds": 2}\n'
+    run.metrics_file.write_text(line * 2 + '{"wor')
+    assert run.load_metrics() == [{"words": 1, "seconds": 2}] * 2
+    for damaged in ("x", "[1]", "{}"):
+        run.metrics_file.write_text(f"{line}{damaged}\n")
+        with pytest.raises(TrainingError, match="metrics.jsonl, line 2: damaged"):
+            run.load_metrics()
+    run.metrics_file.unlink()
+    with pytest.raises(TrainingError, match="cannot read .*metrics.jsonl: No such"):
+        run.load_metrics()
+    run.record_file.write_text("[1]")
+    with pytest.raises(TrainingError, match="run.json: damaged"):
+        run.load_record()
 
 
 def test_an_unwritable_place_is_one_line() -> None:
@@ -93,13 +140,13 @@ def test_damaged_weights_are_refused(run: RunDirectory) -> None:
     with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
         run.load_vectors()
     u = np.zeros((3, 3), dtype=np.float32)
-    run.save_weights({"u": u, "v": u})
+    checkpoint.save_weights(run.weights_file, {"u": u, "v": u})
     with pytest.raises(TrainingError, match="weights and vocabulary do not fit"):
         run.load_vectors()
-    run.save_weights({"u": u})
+    checkpoint.save_weights(run.weights_file, {"u": u})
     with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
         run.load_vectors("v")
-    run.save_weights({"u": u[:2], "v": u[:2, :2]})
+    checkpoint.save_weights(run.weights_file, {"u": u[:2], "v": u[:2, :2]})
     with pytest.raises(TrainingError, match="do not fit"):
         run.load_vectors("sum")
     run.weights_file.write_bytes(safetensors.numpy.save({"u": u[:2], "v": u[:2]}))

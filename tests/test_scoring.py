@@ -2,16 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sg_train.config import Config, EvaluationConfig
 from sg_train.errors import SettingsError, VectorsError
-from sg_train.sampling.loader import Place
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
-from sg_train.training.schedule import LinearSchedule
-from sg_train.training.scoring import Scoring, segments
+from sg_train.training.scoring import Scoring
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import read_metrics
@@ -63,29 +59,6 @@ def test_what_cannot_decide_is_refused_before_training(pairs: Path) -> None:
         Scoring(config, ["x", "y"])
     with pytest.raises(VectorsError, match="cannot read missing"):
         Scoring(EvaluationConfig(similarity=[Path("missing")]), ["x"])
-
-
-@given(
-    st.lists(st.integers(1, 9), min_size=1, max_size=9),
-    st.integers(1, 4),
-    st.integers(1, 100),
-)
-def test_segments_hold_every_block_once_and_end_where_they_should(
-    sizes: list[int], epochs: int, every: int
-) -> None:
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    schedule = LinearSchedule(0.1, 0.0, epochs, starts)
-    parts = list(segments(schedule, every))
-    flat = [place for part in parts for place in part]
-    assert flat == [Place(e, b) for e in range(epochs) for b in range(len(sizes))]
-    done = 0
-    for part in parts[:-1]:
-        before_last = done + sum(sizes[place.block] for place in part[:-1])
-        assert before_last // every == done // every
-        done = before_last + sizes[part[-1].block]
-        assert done // every > before_last // every
-    whole = list(segments(schedule, None))
-    assert [len(part) for part in whole] == [len(sizes)] * epochs
 
 
 def config(text: Path, engine: str, **evaluation: object) -> Config:

@@ -1,7 +1,7 @@
 """The command line: one short function a command.
 
 stdout carries data and stderr talk. Exit codes: 0 done, 1 refused with one line that
-says why, 2 wrong usage, 130 interrupted.
+says why, 2 wrong usage, 130 interrupted, 143 told to end, 129 terminal closed.
 """
 
 from sg_train.cli import experiments, queries, reports

@@ -8,7 +8,7 @@ import typer
 import typer.core
 
 import sg_train
-from sg_train.errors import SgTrainError
+from sg_train.errors import Interrupted, SgTrainError
 
 _INTERRUPTED = 130
 
@@ -33,13 +33,16 @@ class _OneLineErrors(typer.core.TyperGroup):
                 raise
             line = " ".join(message.split("\n"))
             typer.echo(f"sg-train: {line}", err=True)
-        if code == _INTERRUPTED:
-            typer.echo("sg-train: interrupted", err=True)
+        else:
+            if code == _INTERRUPTED:
+                typer.echo("sg-train: interrupted", err=True)
         sys.exit(code)
 
 
 def _explain(error: Exception) -> tuple[str | None, int]:
     """Return what to say of an error and the exit code; None for a fault of ours."""
+    if isinstance(error, Interrupted):
+        return str(error), 128 + error.signal
     if isinstance(error, SgTrainError):
         return str(error), 1
     if isinstance(error, OSError):

@@ -86,6 +86,23 @@ def train(
     typer.echo(f"{directory}: trained; sg-train neighbors {directory} WORD", err=True)
 
 
+@app.command(epilog="Example: sg-train resume runs/example --set training.epochs=3")
+def resume(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    *,
+    overrides: Overrides = None,
+) -> None:
+    """Go on with a run that was interrupted, or train a finished one for longer.
+
+    It goes on from the newest sound checkpoint. Only epochs, threads, loader_workers
+    and the sections checkpoint, evaluation and export can be set.
+    """
+    from sg_train.training.run import resume as resume_run
+
+    resume_run(run, overrides or (), lambda line: typer.echo(line, err=True))
+    typer.echo(f"{run}: trained; sg-train neighbors {run} WORD", err=True)
+
+
 @app.command(epilog="Example: sg-train export runs/example vectors.txt")
 def export(
     vectors: Vectors,

@@ -2,8 +2,8 @@
 
 A directory holds `ids.i32` (little-endian int32, the words of all sentences in one
 row), `offsets.i64` (little-endian int64, where each sentence starts, and the number of
-words), `vocabulary.tsv` and `meta.json` (format version, sizes, fingerprint of the
-inputs and settings).
+words), `vocabulary.tsv` and `meta.json` (format version, sizes, checksum of the
+content, fingerprint of the inputs and settings).
 """
 
 import json
@@ -19,7 +19,7 @@ from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError
 
 FORMAT = "sg-train corpus"
-VERSION = 1
+VERSION = 2
 
 IDS_FILE = "ids.i32"
 OFFSETS_FILE = "offsets.i64"
@@ -65,11 +65,12 @@ class EncodedCorpus:
         corpus = cls(path, Vocabulary.load(path / VOCABULARY_FILE), meta)
         if len(corpus.vocabulary) != meta["vocabulary"]:
             raise corpus._damaged(VOCABULARY_FILE)
-        if len(corpus._ids) != meta["words"]:
+        if len(_memory_mapped(path / IDS_FILE, "<i4")) != meta["words"]:
             raise corpus._damaged(IDS_FILE)
         offsets = corpus._offsets
         if len(offsets) != meta["sentences"] + 1 or not _rises(offsets, meta["words"]):
             raise corpus._damaged(OFFSETS_FILE)
+        _ = corpus.block_starts  # from the map that was just checked
         return corpus
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -79,7 +80,12 @@ class EncodedCorpus:
     @property
     def words(self) -> int:
         """How many words the sentences hold in all."""
-        return len(self._ids)
+        return int(self.meta["words"])
+
+    @property
+    def checksum(self) -> str:
+        """A number in hexadecimal that tells the sentences and words from others."""
+        return str(self.meta["checksum"])
 
     @cached_property
     def block_starts(self) -> NDArray[np.int64]:
@@ -89,34 +95,53 @@ class EncodedCorpus:
         thousand words or more and of a quarter of a million at most, where sentences
         and the remainder (up to half a block more or less, for the last) allow it.
         """
-        size = min(
-            max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
-        )
-        wanted = np.arange(0, max(size, self.words - size // 2), size)
-        cuts = np.searchsorted(self._offsets, wanted)
-        return np.unique(np.append(self._offsets[cuts], self.words))
+        return self._offsets[self._block_sentences]
 
     def block(self, number: int) -> Block:
         """Read block `number` from disk.
 
         Raises:
-            CorpusError: the block's ids or offsets are out of range.
+            CorpusError: the files are cut off or damaged.
         """
+        first, last = self._block_sentences[number : number + 2].tolist()
         start, end = self.block_starts[number : number + 2].tolist()
-        first, last = np.searchsorted(self._offsets, [start, end])
-        offsets = self._offsets[first : last + 1] - start
-        ids = np.array(self._ids[start:end], dtype=np.int32)
+        offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1) - start
+        ids = self._read(IDS_FILE, "<i4", start, end)
         if not _rises(offsets, len(ids)):
             raise self._damaged(OFFSETS_FILE)
         if ids.min() < 0 or ids.max() >= len(self.vocabulary):
             raise self._damaged(IDS_FILE)
-        return Block(ids, offsets.astype(np.int64))
+        return Block(ids.astype(np.int32, copy=False), offsets.astype(np.int64))
 
     @cached_property
-    def _ids(self) -> NDArray[np.int32]:
-        return _memory_mapped(self.path / IDS_FILE, "<i4")
+    def _block_sentences(self) -> NDArray[np.int64]:
+        """(blocks + 1,) the sentence at which each block starts, and their number."""
+        size = min(
+            max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
+        )
+        wanted = np.arange(0, max(size, self.words - size // 2), size)
+        offsets = self._offsets
+        return np.unique(np.append(np.searchsorted(offsets, wanted), len(offsets) - 1))
 
-    @cached_property
+    def _read(self, name: str, dtype: str, first: int, last: int) -> NDArray[Any]:
+        """Read items of a file.
+
+        Not by a memory map: a file that is cut off meanwhile would end the process.
+        """
+        kind = np.dtype(dtype)
+        try:
+            items = np.fromfile(
+                self.path / name, kind, last - first, offset=first * kind.itemsize
+            )
+        except OSError as error:
+            raise CorpusError(
+                f"cannot read {self.path / name}: {error.strerror or error}"
+            ) from error
+        if len(items) < last - first:
+            raise self._damaged(name)
+        return items
+
+    @property
     def _offsets(self) -> NDArray[np.int64]:
         return _memory_mapped(self.path / OFFSETS_FILE, "<i8")
 
@@ -146,6 +171,7 @@ def read_meta(path: Path) -> dict[str, Any]:
             if not isinstance(meta[key], int):
                 raise CorpusError(f"{file}: `{key}` is not a number")
         dict(meta["fingerprint"]["settings"])
+        str(meta["checksum"])
     except OSError as error:
         raise CorpusError(
             f"{path}: not a prepared corpus ({error.strerror})"

@@ -100,7 +100,8 @@ def prepare(
         kept.save(aside / VOCABULARY_FILE)
         final = np.full(len(counter.words), -1, dtype=np.int32)
         final[places] = np.arange(len(places))
-        words, sentences = _renumber(spool, final, aside)
+        digest = hashlib.sha256("\n".join(kept.words).encode())
+        words, sentences = _renumber(spool, final, aside, digest)
         spool.remove()
         meta = {
             "format": FORMAT,
@@ -110,6 +111,7 @@ def prepare(
             "vocabulary": len(kept),
             "words_read": int(counter.counts.sum()),
             "distinct_words_read": len(counter.words),
+            "checksum": digest.hexdigest()[:32],
             "fingerprint": fingerprint,
         }
         (aside / META_FILE).write_text(json.dumps(meta, indent=2) + "\n")
@@ -164,6 +166,16 @@ def _fingerprint(
 def _identity(file: Path) -> list[str | int]:
     stat = file.stat()
     return [str(file.absolute()), stat.st_size, stat.st_mtime_ns]
+
+
+def changed_inputs(corpus: EncodedCorpus) -> Iterator[str]:
+    """Yield the text files that are not what they were when a corpus was made of them.
+
+    Those that are gone, and what came through a pipe, cannot have changed.
+    """
+    for name, *identity in corpus.meta["fingerprint"].get("inputs") or ():
+        if Path(name).exists() and _identity(Path(name))[1:] != identity:
+            yield name
 
 
 def _is_same(out: Path, fingerprint: dict[str, Any]) -> bool:
@@ -288,9 +300,11 @@ def _choose(
 
 
 def _renumber(
-    spool: _Spool, final: NDArray[np.int32], directory: Path
+    spool: _Spool, final: NDArray[np.int32], directory: Path, digest: "hashlib._Hash"
 ) -> tuple[int, int]:
     """Write final ids and sentence offsets, without the words whose final id is -1.
+
+    Both go into `digest` too.
 
     Returns:
         How many words and how many sentences were written; empty ones are dropped.
@@ -304,10 +318,13 @@ def _renumber(
         for provisional, ends in spool.read():
             ids = final[provisional]
             kept = ids >= 0
-            ids_file.write(ids[kept].astype("<i4", copy=False).data)
+            content = ids[kept].astype("<i4", copy=False)
+            ids_file.write(content.data)
+            digest.update(content.data)
             kept_until = np.cumsum(kept)[ends - 1]
             offsets = words + np.unique(kept_until[kept_until > 0])
             offsets_file.write(offsets.astype("<i8", copy=False).data)
+            digest.update(offsets.astype("<i8", copy=False).data)
             sentences += len(offsets)
             words += int(kept_until[-1])
     return words, sentences

@@ -1,6 +1,7 @@
 """What a run says of itself: a bar on the screen and metrics.jsonl."""
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
+from sg_train.files import atomic_file
 
 _LINES_WANTED = 100
 _RATE_SECONDS = 1.0
@@ -32,13 +34,16 @@ class Progress:
         metrics_file: Path,
         words: int,
         listener: Callable[[dict[str, Any]], None] | None = None,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin to count time.
 
         Args:
-            metrics_file: where lines are written, anew.
+            metrics_file: where lines are written; what it held goes, but for the lines
+                up to `state`.
             words: how many the whole run goes through.
-            listener: is given each line too.
+            listener: is given each new line too.
+            state: where to go on, as `state` returned it.
 
         Raises:
             OutputError: the file cannot be written.
@@ -46,21 +51,33 @@ class Progress:
         self._path = metrics_file
         self._words_wanted = words / _LINES_WANTED
         self._total = words
-        self._words = 0
-        self._line_words = 0
-        self._line_loss = 0.0
-        self._line_pairs = 0
-        self._epoch = 0
+        state = state or {}
+        self._words = state.get("words", 0)
+        self._line_words = state.get("line_words", 0)
+        self._line_loss = state.get("line_loss", 0.0)
+        self._line_pairs = state.get("line_pairs", 0)
+        self._epoch = state.get("epoch", 0)
+        self._lines = state.get("lines", 0)
         self._listener = listener
         self._shown_scores = ""
-        self._began = time.perf_counter()
-        self._marks = deque([(0.0, 0)])  # (seconds, words) of the last second's lines
+        seconds = state.get("seconds", 0.0)
+        self._began = time.perf_counter() - seconds
+        # (seconds, words) of the last second's lines
+        self._marks = deque([(seconds, self._words)])
         try:
-            self._file = metrics_file.open("wb", buffering=0)
+            kept = self._read_lines()[: self._lines] if self._lines else []
+            with atomic_file(metrics_file) as file:
+                file.writelines(kept)
+            self._file = metrics_file.open("ab", buffering=0)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._bar = tqdm(
-            total=words, desc="training", unit=" words", unit_scale=True, disable=None
+            total=words,
+            initial=self._words,
+            desc="training",
+            unit=" words",
+            unit_scale=True,
+            disable=None,
         )
 
     def __enter__(self) -> "Progress":
@@ -84,6 +101,26 @@ class Progress:
         self._bar.update(result.words)
         if self._line_words >= self._words_wanted or self._words == self._total:
             self._end_line(result)
+
+    def state(self) -> dict[str, Any]:
+        """Return what has to be kept in order to go on later.
+
+        `words`, `seconds` and `epoch` so far, `lines` written, and what the line begun
+        holds: `line_words`, `line_pairs` and `line_loss`.
+        """
+        return {
+            "words": self._words,
+            "seconds": time.perf_counter() - self._began,
+            "epoch": self._epoch,
+            "lines": self._lines,
+            "line_words": self._line_words,
+            "line_pairs": self._line_pairs,
+            "line_loss": self._line_loss,
+        }
+
+    def say(self, message: str) -> None:
+        """Write a line to stderr, above the bar."""
+        tqdm.write(f"sg-train: {message}", file=sys.stderr)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
@@ -137,8 +174,12 @@ class Progress:
             self._file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise self._cannot_write(error) from error
+        self._lines += 1
         if self._listener:
             self._listener(line)
+
+    def _read_lines(self) -> list[bytes]:
+        return self._path.read_bytes().splitlines(keepends=True)
 
     def _cannot_write(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self._path}: {error.strerror}")

@@ -4,28 +4,33 @@ config.yaml          all settings, itself a config
 run.json             what made the run: versions, command, corpus, hash of the config
 vocabulary.tsv       word TAB count, by falling count
 metrics.jsonl        one JSON object a line, written while the run goes on
+checkpoints/         what an unfinished run goes on from; see `checkpoint`
 weights.safetensors  u and v, (V, D) float32, written when the run is done
 best.safetensors     the like with the best score so far, if training stops on a score
 tensorboard/         events, if they were asked for
 vectors.txt          what `export` in the config asks for (or vectors.bin)
+state.json           written last: with it the run is itself a checkpoint, of its end
+.lock                held by the process that trains
 """
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from sg_train.config import Config, load_config
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, TrainingError, VectorsError
 from sg_train.files import atomic_file
+from sg_train.training import checkpoint
 from sg_train.vectors.word_vectors import WordVectors
 
 Matrix = Literal["u", "v", "sum"]
@@ -38,7 +43,6 @@ _VECTORS_FILES = {
     "npy": "vectors.npy",
     "projector": "projector",
 }
-_WEIGHTS_FORMAT = "sg-train weights 1"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,21 @@ class RunDirectory:
     @property
     def weights_file(self) -> Path:
         """Both embeddings."""
-        return self.path / "weights.safetensors"
+        return self.path / checkpoint.WEIGHTS_FILE
+
+    @property
+    def state_file(self) -> Path:
+        """The state at the run's end."""
+        return self.path / checkpoint.STATE_FILE
+
+    @property
+    def checkpoints_directory(self) -> Path:
+        """What an unfinished run goes on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
 
     @property
     def record_file(self) -> Path:
@@ -96,20 +114,56 @@ class RunDirectory:
             return
         if not self.path.is_dir():
             raise OutputError(f"{self.path}: not a directory; choose another --out")
-        if not any(self.path.iterdir()):
+        if all(file.name == self._lock_file.name for file in self.path.iterdir()):
             return
         if not (self.config_file.is_file() and self.vocabulary_file.is_file()):
             raise OutputError(
                 f"{self.path}: holds files that are no run; choose another --out"
             )
-        if self.weights_file.exists() and not overwrite:
+        if overwrite:
+            return
+        if self.is_done():
             raise OutputError(
                 f"{self.path}: holds a run already; give --overwrite or another --out"
+            )
+        if checkpoint.has_any(self.checkpoints_directory):
+            raise OutputError(
+                f"{self.path}: holds an unfinished run; sg-train resume {self.path} "
+                "goes on with it, --overwrite begins anew"
             )
 
     def is_done(self) -> bool:
         """Whether a finished run is there."""
-        return self.weights_file.is_file()
+        return self.state_file.is_file()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training here; the directory is made if need be.
+
+        The lock goes with the process that holds it, however that ends.
+
+        Raises:
+            OutputError: another process trains here, or the directory cannot be
+                written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = self._lock_file.open("a+")
+        except OSError as error:
+            raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise OutputError(
+                    f"{self.path}: process {file.read().strip() or 'unknown'} is "
+                    "training here; wait for it or choose another --out"
+                ) from error
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
 
     def create(
         self, config: Config, vocabulary: Vocabulary, record: Mapping[str, Any]
@@ -126,36 +180,28 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            names = ["metrics.jsonl", "weights.safetensors", "best.safetensors"]
-            for name in (*names, "tensorboard", *_VECTORS_FILES.values()):
-                old = self.path / name
+            files = (self.state_file, self.metrics_file, self.weights_file)
+            others = (self.best_file, self.checkpoints_directory)
+            vectors = [self.path / name for name in _VECTORS_FILES.values()]
+            for old in (*files, *others, self.tensorboard_directory, *vectors):
                 if old.is_dir():
                     shutil.rmtree(old)
                 old.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
-        with atomic_file(self.config_file) as file:
-            file.write(config.to_yaml().encode())
+        self.save_config(config)
         with atomic_file(self.record_file) as file:
             file.write(json.dumps(record, indent=2).encode() + b"\n")
         vocabulary.save(self.vocabulary_file)
 
-    def save_weights(
-        self, weights: Mapping[str, NDArray[np.float32]], *, as_best: bool = False
-    ) -> None:
-        """Write u and v, (V, D) float32.
-
-        Args:
-            weights: `u` and `v`.
-            as_best: they are only the best so far.
+    def save_config(self, config: Config) -> None:
+        """Write the run's settings.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        # safetensors takes the memory of an array as it lies, strides or not.
-        tensors = {key: np.ascontiguousarray(value) for key, value in weights.items()}
-        with atomic_file(self.best_file if as_best else self.weights_file) as file:
-            file.write(safetensors.numpy.save(tensors, {"format": _WEIGHTS_FORMAT}))
+        with atomic_file(self.config_file) as file:
+            file.write(config.to_yaml().encode())
 
     def take_best(self) -> None:
         """Let the best weights be the run's.
@@ -186,9 +232,15 @@ class RunDirectory:
         """
         try:
             record = json.loads(self.record_file.read_bytes())
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"cannot read {self.record_file}: {error}") from error
-        return dict(record)
+        except OSError as error:
+            raise TrainingError(
+                f"cannot read {self.record_file}: {error.strerror}"
+            ) from error
+        except ValueError as error:
+            raise TrainingError(f"{self.record_file}: damaged ({error})") from error
+        if not isinstance(record, dict):
+            raise TrainingError(f"{self.record_file}: damaged")
+        return record
 
     def load_metrics(self) -> list[dict[str, Any]]:
         """Read the lines of metrics.jsonl; one that was being written is left out.
@@ -202,10 +254,20 @@ class RunDirectory:
             raise TrainingError(
                 f"cannot read {self.metrics_file}: {error.strerror}"
             ) from error
+        return [
+            self._metrics_line(number, line)
+            for number, line in enumerate(lines[:-1], start=1)
+        ]
+
+    def _metrics_line(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            return [dict(json.loads(line)) for line in lines[:-1]]
-        except ValueError as error:
-            raise TrainingError(f"{self.metrics_file}: damaged ({error})") from error
+            values = json.loads(line)
+            values["words"], values["seconds"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self.metrics_file}, line {number}: damaged; remove the line"
+            ) from error
+        return dict(values)
 
     def load_vectors(self, matrix: Matrix = "u") -> WordVectors:
         """Read the trained vectors: `u`, `v` or their `sum`.
@@ -221,22 +283,11 @@ class RunDirectory:
             )
         if not self.weights_file.is_file():
             raise TrainingError(
-                f"{self.path}: has no weights, the run was not finished"
+                f"{self.path}: has no weights, the run was not finished; sg-train "
+                f"resume {self.path} goes on with it"
             )
-        try:
-            with safetensors.safe_open(self.weights_file, framework="numpy") as file:
-                version = (file.metadata() or {}).get("format")
-                parts = {
-                    key: file.get_tensor(key) for key in "uv" if matrix in (key, "sum")
-                }
-        except (OSError, safetensors.SafetensorError) as error:
-            raise TrainingError(f"{self.weights_file}: damaged ({error})") from error
-        if version != _WEIGHTS_FORMAT:
-            raise TrainingError(
-                f"{self.weights_file}: of format {version!r}, this sg-train reads "
-                f"{_WEIGHTS_FORMAT!r}"
-            )
-        return self.to_vectors(parts, matrix)
+        weights = checkpoint.load_weights(self.weights_file)
+        return self.to_vectors(weights, matrix)
 
     def to_vectors(
         self, weights: Mapping[str, NDArray[np.float32]], matrix: Matrix

@@ -1,13 +1,12 @@
 """Scores while a run goes on, and when to stop for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from sg_train.config import EvaluationConfig
 from sg_train.errors import SettingsError
-from sg_train.sampling.loader import Place
-from sg_train.training.schedule import LinearSchedule
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -57,6 +56,16 @@ class Scoring:
                 self._best, self._since_best = value, 0
         return scores
 
+    def state(self) -> dict[str, Any]:
+        """Return what has to be kept in order to go on later."""
+        best = self._best if np.isfinite(self._best) else None
+        return {"best": best, "since_best": self._since_best}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._best = -np.inf if state["best"] is None else state["best"]
+        self._since_best = state["since_best"]
+
     @property
     def is_best(self) -> bool:
         """Whether the vectors scored last are the best so far."""
@@ -66,28 +75,3 @@ class Scoring:
     def is_over(self) -> bool:
         """Whether the score has not risen for as long as patience goes."""
         return self._since_best >= self._patience
-
-
-def segments(
-    schedule: LinearSchedule, every_words: int | None
-) -> Iterator[list[Place]]:
-    """Cut a run where it is to be evaluated: between blocks, and at its end.
-
-    Args:
-        schedule: the run's blocks.
-        every_words: a segment ends with the block in which so many words, or a multiple
-            of them, have been gone through since the run began; by default an epoch's.
-    """
-    starts = schedule.block_starts
-    every = every_words or int(starts[-1])
-    places: list[Place] = []
-    done = 0
-    for epoch in range(schedule.epochs):
-        for block in range(len(starts) - 1):
-            places.append(Place(epoch, block))
-            before, done = done, epoch * int(starts[-1]) + int(starts[block + 1])
-            if done // every > before // every:
-                yield places
-                places = []
-    if places:
-        yield places

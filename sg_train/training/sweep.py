@@ -11,7 +11,8 @@ from typing import Any
 
 from sg_train.config import Config, SweepConfig, with_settings
 from sg_train.errors import OutputError
-from sg_train.training.run import train
+from sg_train.training import checkpoint
+from sg_train.training.run import resume, train
 from sg_train.training.run_directory import RunDirectory
 
 _PLAIN = re.compile(r"[\w.,+-]+")
@@ -46,7 +47,7 @@ def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[P
     points = list(_points(config, out, overwrite=overwrite))
     for point in points:
         if not point.is_done:
-            train(point.config, point.out, overwrite=overwrite)
+            _train_point(point, overwrite=overwrite)
     return points
 
 
@@ -56,12 +57,25 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         of_point = with_settings(config, {**settings, "sweep.values": {}})
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
-        if is_done and run.load_record().get("config_hash") != of_point.hash():
+        is_begun = is_done or checkpoint.has_any(run.checkpoints_directory)
+        if (
+            is_begun
+            and not overwrite
+            and run.load_record().get("config_hash") != of_point.hash()
+        ):
             raise OutputError(
                 f"{where}: holds a run with other settings; give --overwrite or "
                 "another --out"
             )
         yield Point(where, of_point, is_done)
+
+
+def _train_point(point: Point, *, overwrite: bool) -> None:
+    run = RunDirectory(point.out)
+    if checkpoint.has_any(run.checkpoints_directory) and not overwrite:
+        resume(point.out, (), lambda _: None)
+    else:
+        train(point.config, point.out, overwrite=overwrite)
 
 
 def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:

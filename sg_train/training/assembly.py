@@ -1,0 +1,186 @@
+"""What a run is made of, put together by its config."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from sg_train.config import Config, ModelConfig, SamplingConfig
+from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.engines.base import Engine
+from sg_train.errors import TrainingError
+from sg_train.extras import require
+from sg_train.machine import available_cpus
+from sg_train.model import SkipGram
+from sg_train.sampling.windows import SamplingPlan
+from sg_train.training.memory import check_memory
+from sg_train.training.schedule import LinearSchedule
+from sg_train.training.scoring import Scoring
+
+
+class Parts(NamedTuple):
+    """What a run is made of."""
+
+    corpus: EncodedCorpus
+    model: SkipGram
+    schedule: LinearSchedule
+    engine: Engine
+    scoring: Scoring | None
+
+
+def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
+    """Put a run together.
+
+    Raises:
+        TrainingError: the device is not there, or memory does not suffice.
+        VectorsError: a test cannot be read.
+        SettingsError: training should stop on a test that cannot be scored.
+    """
+    device = _open_device(config.training.device)
+    torch.set_num_threads(threads_of(config))
+    if config.evaluation.tensorboard:
+        require("torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard")
+    check_memory(config, len(corpus.vocabulary))
+    with _memory_errors(config.model, len(corpus.vocabulary)):
+        model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
+        model.to(device)
+    schedule = LinearSchedule(
+        config.training.learning_rate,
+        config.training.final_learning_rate,
+        config.training.epochs,
+        corpus.block_starts,
+    )
+    plan = _make_plan(config.sampling, corpus, config.training.seed)
+    scoring = None
+    if config.evaluation.similarity or config.evaluation.analogies:
+        scoring = Scoring(config.evaluation, corpus.vocabulary.words)
+    engine = _make_engine(config, model, corpus, plan, schedule)
+    return Parts(corpus, model, schedule, engine, scoring)
+
+
+def threads_of(config: Config) -> int:
+    """Return how many threads a run uses."""
+    if config.training.deterministic:
+        return 1
+    return config.training.threads or available_cpus()
+
+
+@contextmanager
+def _memory_errors(config: ModelConfig, vocabulary_size: int) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        gigabytes = 2 * 4 * vocabulary_size * config.dimension / 1e9
+        raise TrainingError(
+            f"no room for two matrices of {vocabulary_size} x {config.dimension} "
+            f"({gigabytes:.1f} GB): lower model.dimension (or "
+            "vocabulary.max_vocabulary, or raise min_count)"
+        ) from error
+
+
+def _make_model(config: ModelConfig, vocabulary_size: int, seed: int) -> SkipGram:
+    return SkipGram(
+        vocabulary_size,
+        config.dimension,
+        u_range=config.u_range,
+        v_range=config.v_range,
+        max_norm=config.max_norm,
+        scale_grad_by_freq=config.scale_grad_by_freq,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _make_plan(
+    config: SamplingConfig, corpus: EncodedCorpus, seed: int
+) -> SamplingPlan:
+    return SamplingPlan.from_counts(
+        corpus.vocabulary.counts,
+        window=config.window,
+        dynamic=config.dynamic_window,
+        negatives=config.negatives,
+        negative_exponent=config.negative_exponent,
+        subsample=config.subsample,
+        seed=seed,
+    )
+
+
+def check_engine(config: Config) -> None:
+    """Refuse settings that the engine asked for does not have.
+
+    Raises:
+        TrainingError: it does not have them.
+    """
+    if config.training.engine != "fused":
+        return
+    for setting, is_asked in _beyond_fused(config).items():
+        if is_asked:
+            raise TrainingError(
+                f"{setting}: the fused engine does not have it; set "
+                "training.engine=autograd, which does, or auto"
+            )
+
+
+def _beyond_fused(config: Config) -> dict[str, bool]:
+    """Say which settings ask for what only the autograd engine does."""
+    return {
+        f"training.device={config.training.device}": not _is_cpu(config),
+        "model.max_norm": config.model.max_norm is not None,
+        "model.scale_grad_by_freq": config.model.scale_grad_by_freq,
+    }
+
+
+def _is_cpu(config: Config) -> bool:
+    return config.training.device.partition(":")[0] == "cpu"
+
+
+def _make_engine(
+    config: Config,
+    model: SkipGram,
+    corpus: EncodedCorpus,
+    plan: SamplingPlan,
+    schedule: LinearSchedule,
+) -> Engine:
+    training = config.training
+    if training.engine == "autograd" or any(_beyond_fused(config).values()):
+        from sg_train.engines.autograd import AutogradEngine
+
+        return AutogradEngine(
+            model,
+            corpus.block,
+            plan,
+            schedule,
+            batch_size=training.batch_size,
+            loader_workers=training.loader_workers,
+        )
+    from sg_train.engines.fused import FusedEngine
+
+    fused = FusedEngine(
+        model,
+        corpus.block,
+        plan,
+        schedule,
+        threads=min(threads_of(config), len(corpus.block_starts) - 1),
+    )
+    note = "getting the kernel ready (the first run compiles it, about 5 s)"
+    with tqdm(desc=note, bar_format="{desc}", leave=False, disable=None):
+        fused.compile()
+    return fused
+
+
+def _open_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        if device.type == "cpu":
+            return device
+        # What training needs of it: sparse gradients, and numbers to read back.
+        probe = SkipGram(2, 2).to(device)
+        row = torch.zeros(1, dtype=torch.int32, device=device)
+        probe(row, row, row.unsqueeze(1)).backward()
+        torch.optim.SGD(probe.parameters(), lr=0.1).step()
+        probe.u_embeddings.weight.tolist()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).split("\n")[0]
+        raise TrainingError(f"training.device={name}: {reason}") from error
+    return device

@@ -1,0 +1,193 @@
+"""One process's work on a run: the loop over blocks."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.config import Config
+from sg_train.engines.base import BlockResult
+from sg_train.errors import Interrupted, TrainingError
+from sg_train.files import atomic_file
+from sg_train.model import SkipGram
+from sg_train.training import checkpoint
+from sg_train.training.assembly import Parts
+from sg_train.training.board import Board
+from sg_train.training.checkpoint import Checkpoints, State, Weights
+from sg_train.training.pace import Pace
+from sg_train.training.progress import Progress
+from sg_train.training.run_directory import RunDirectory
+from sg_train.training.scoring import Scoring
+from sg_train.training.signals import Signals
+from sg_train.vectors.formats import save_vectors
+
+
+class Session:
+    """One process's work on a run: block by block, with pauses, to the end."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        config: Config,
+        parts: Parts,
+        state: State | None = None,
+    ) -> None:
+        """Begin, or go on from a state.
+
+        Args:
+            run: where results go.
+            config: the settings.
+            parts: what `assemble` made of them, with the state's weights.
+            state: where to go on.
+        """
+        self._run = run
+        self._config = config
+        self._corpus, self._model, self._schedule, self._engine, self._scoring = parts
+        self._start = state.position if state else 0
+        self._progress_state = state.progress if state else None
+        self._pairs = state.pairs if state else 0
+        if self._scoring and state and state.scoring:
+            self._scoring.restore(state.scoring)
+
+    def train(self) -> None:
+        """Train to the end and leave the results in the run's directory.
+
+        Raises:
+            TrainingError: the weights become infinite, or nothing can be learnt.
+            OutputError: the results cannot be written.
+            Interrupted: a signal said so; the state has been saved.
+        """
+        evaluation = self._config.evaluation
+        board = None
+        if evaluation.tensorboard:
+            board = Board(self._run.tensorboard_directory)
+        with (
+            Signals() as signals,
+            Progress(
+                self._run.metrics_file,
+                self._schedule.words,
+                board.add_line if board else None,
+                self._progress_state,
+            ) as progress,
+            Checkpoints(self._run.checkpoints_directory, progress.say) as checkpoints,
+        ):
+            pace = Pace(
+                self._schedule,
+                signals,
+                position=self._start,
+                evaluate_every=self._evaluate_every(),
+                save_every=self._config.checkpoint.every_seconds,
+            )
+            self._train(pace, signals, progress, checkpoints)
+            self._finish(pace, progress, checkpoints)
+        if board:
+            board.close(self._run.load_vectors(self._config.export.matrix))
+
+    def _evaluate_every(self) -> int | None:
+        if self._scoring is None:
+            return None
+        return self._config.evaluation.every_words or int(self._corpus.block_starts[-1])
+
+    def _train(
+        self,
+        pace: Pace,
+        signals: Signals,
+        progress: Progress,
+        checkpoints: Checkpoints,
+    ) -> None:
+        while not pace.is_over:
+            for result in self._engine.train(pace.places()):
+                _check_finite(result, self._config)
+                progress.add(result)
+                self._pairs += result.pairs
+            self._check_learning(pace)
+            if (seconds := checkpoints.took()) is not None:
+                pace.note_save_took(seconds)
+            if self._scoring and pace.is_evaluation_due:
+                self._score(self._scoring, progress)
+                if self._scoring.is_over:
+                    return
+            is_stopped = pace.is_told_to_stop and not pace.is_over
+            if is_stopped or (pace.is_save_due and not pace.is_over):
+                weights = _weights(self._model, self._config)
+                checkpoints.save(self._state(pace, progress), weights)
+                pace.note_save()
+            if is_stopped and signals.stop is not None:
+                self._leave(signals.stop, pace, checkpoints)
+
+    def _leave(self, signal: int, pace: Pace, checkpoints: Checkpoints) -> None:
+        share = pace.position / pace.total
+        saved = checkpoints.wait() is not None
+        how = f"saved at {share:.0%}" if saved else "not saved"
+        raise Interrupted(
+            f"interrupted, {how}; sg-train resume {self._run.path} goes on", signal
+        )
+
+    def _check_learning(self, pace: Pace) -> None:
+        if not self._pairs and pace.has_done_an_epoch:
+            raise TrainingError(
+                "no sentence has two words after subsampling, so nothing can be "
+                "learnt: raise sampling.subsample, lower vocabulary.min_count or "
+                "give more text"
+            )
+
+    def _score(self, scoring: Scoring, progress: Progress) -> None:
+        """Evaluate, and keep the best weights."""
+        with progress.pause():
+            weights = _weights(self._model, self._config)
+            vectors = self._run.to_vectors(weights, self._config.export.matrix)
+            progress.add_scores(scoring.score(vectors))
+            if scoring.is_best:
+                checkpoint.save_weights(self._run.best_file, weights)
+
+    def _state(self, pace: Pace, progress: Progress) -> State:
+        corpus = {
+            "path": str(self._corpus.path.absolute()),
+            "checksum": self._corpus.checksum,
+        }
+        return State(
+            pace.position,
+            self._pairs,
+            self._config.model_dump(mode="json"),
+            corpus,
+            progress.state(),
+            self._scoring.state() if self._scoring else None,
+        )
+
+    def _finish(self, pace: Pace, progress: Progress, checkpoints: Checkpoints) -> None:
+        """Leave weights and vectors, and last of all the mark that the run is done."""
+        run, export = self._run, self._config.export
+        if run.best_file.exists() and self._config.evaluation.stop_on is not None:
+            run.take_best()
+            weights: Weights = checkpoint.load_weights(run.weights_file)
+        else:
+            weights = _weights(self._model, self._config)
+            checkpoint.save_weights(run.weights_file, weights)
+        vectors = run.to_vectors(weights, export.matrix)
+        save_vectors(vectors, run.vectors_file(export.format), export.format)
+        with atomic_file(run.state_file) as file:
+            file.write(self._state(pace, progress).to_json(weights))
+        checkpoints.clear()
+
+
+def _check_finite(result: BlockResult, config: Config) -> None:
+    if not math.isfinite(result.loss):
+        raise TrainingError(
+            f"the loss became {result.loss} in epoch {result.place.epoch}, block "
+            f"{result.place.block}: lower training.learning_rate "
+            f"(now {config.training.learning_rate}) or, with the autograd engine, "
+            f"training.batch_size (now {config.training.batch_size})"
+        )
+
+
+def _weights(model: SkipGram, config: Config) -> dict[str, NDArray[np.float32]]:
+    u, v = (
+        embedding.weight.detach().cpu().numpy()
+        for embedding in (model.u_embeddings, model.v_embeddings)
+    )
+    if not (np.isfinite(u).all() and np.isfinite(v).all()):
+        raise TrainingError(
+            "the weights are no longer finite: lower training.learning_rate "
+            f"(now {config.training.learning_rate})"
+        )
+    return {"u": u, "v": v}

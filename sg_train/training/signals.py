@@ -1,0 +1,68 @@
+"""What the system may tell a run: to stop, or to save."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+_STOP = tuple(
+    number
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if (number := getattr(signal, name, None)) is not None
+)
+_SAVE = getattr(signal, "SIGUSR1", None)
+_SAID = b"sg-train: finishing what is in work and saving; once more to stop at once\n"
+
+
+class Signals:
+    """While open, takes note of signals instead of being ended by them.
+
+    The first SIGINT, SIGTERM or SIGHUP sets `stop`; a second one ends the process at
+    once. SIGUSR1 sets `save`. Only the main thread can be told; elsewhere nothing is.
+    """
+
+    def __init__(self) -> None:
+        self.stop: int | None = None
+        self.save = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        if threading.current_thread() is threading.main_thread():
+            handlers: dict[int, Callable[[int, FrameType | None], None]]
+            handlers = dict.fromkeys(_STOP, self._take_stop)
+            if _SAVE is not None:
+                handlers[_SAVE] = self._take_save
+            for number, handler in handlers.items():
+                self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take_stop(self, number: int, _: FrameType | None) -> None:
+        if self.stop is not None:
+            os._exit(128 + number)
+        self.stop = number
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
+        # Not print: a handler may run in the midst of another print.
+        os.write(2, _SAID)
+
+    def _take_save(self, _: int, __: FrameType | None) -> None:
+        self.save = True
+
+
+def _leave_terminal() -> None:
+    """Let nothing fail that is still written to a terminal which has been closed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

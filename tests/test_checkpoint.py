@@ -1,0 +1,171 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sg_train.errors import TrainingError
+from sg_train.training import checkpoint
+from sg_train.training.checkpoint import Checkpoints, State, load
+
+WEIGHTS = {
+    "u": np.arange(6, dtype=np.float32).reshape(3, 2),
+    "v": -np.arange(6, dtype=np.float32).reshape(3, 2),
+}
+
+
+def state(position: int) -> State:
+    return State(position, 7, {"a": {"b": 1}}, {"path": "p"}, {"words": 3}, None)
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def checkpoints(complaints: list[str]) -> Checkpoints:
+    return Checkpoints(Path("c"), complaints.append)
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in Path("c").iterdir())
+
+
+def write(checkpoints: Checkpoints, *positions: int) -> None:
+    for position in positions:
+        weights = {key: value + position for key, value in WEIGHTS.items()}
+        checkpoints.save(state(position), weights)
+        assert checkpoints.wait() is not None
+
+
+def test_the_newest_is_found_with_all_that_was_saved(checkpoints, complaints) -> None:
+    write(checkpoints, 5, 10, 200)
+    found = checkpoints.newest()
+    assert found is not None
+    path, found_state, weights = found
+    assert path.name == "000000200"
+    assert found_state == state(200)
+    assert np.array_equal(weights["u"], WEIGHTS["u"] + 200)
+    assert np.array_equal(weights["v"], WEIGHTS["v"] + 200)
+    assert names() == ["000000010", "000000200"]  # one in reserve
+    assert complaints == []
+    checkpoints.clear()
+    assert not Path("c").exists()
+    assert checkpoints.newest() is None
+
+
+def test_weights_are_those_of_the_moment_of_saving(checkpoints) -> None:
+    weights = {key: value.copy() for key, value in WEIGHTS.items()}
+    checkpoints.save(state(1), weights)
+    weights["u"][:] = 99
+    checkpoints.wait()
+    assert np.array_equal(load(Path("c/000000001"))[1]["u"], WEIGHTS["u"])
+
+
+def test_a_damaged_one_is_reported_and_the_one_before_is_used(
+    checkpoints, complaints
+) -> None:
+    write(checkpoints, 1, 2)
+    Path("c/000000002/state.json").write_text("{}")
+    found = checkpoints.newest()
+    assert found is not None
+    assert found[0].name == "000000001"
+    (line,) = complaints
+    assert "000000002/state.json: damaged" in line
+    Path("c/000000001/weights.safetensors").unlink()
+    assert checkpoints.newest() is None
+
+
+@pytest.mark.parametrize("name", ["state.json", "weights.safetensors"])
+def test_every_cut_and_every_flipped_byte_is_noticed(checkpoints, name) -> None:
+    write(checkpoints, 1)
+    file = Path("c/000000001", name)
+    whole = file.read_bytes()
+    for size in range(len(whole) - (name == "state.json")):  # the last line end is free
+        file.write_bytes(whole[:size])
+        with pytest.raises(TrainingError, match="000000001"):
+            load(file.parent)
+    for place in range(len(whole) - 1):
+        for bit in (1, 128):
+            damaged = bytearray(whole)
+            damaged[place] ^= bit
+            file.write_bytes(damaged)
+            try:
+                found, weights = load(file.parent)
+            except TrainingError:
+                continue
+            # White space between JSON's parts may differ; what is read may not.
+            assert found == state(1)
+            assert np.array_equal(weights["u"], WEIGHTS["u"] + 1)
+            assert np.array_equal(weights["v"], WEIGHTS["v"] + 1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_junk_is_one_line(checkpoints, junk: bytes) -> None:
+    write(checkpoints, 1)
+    for name in ("state.json", "weights.safetensors"):
+        file = Path("c/000000001", name)
+        whole = file.read_bytes()
+        file.write_bytes(junk)
+        with pytest.raises(TrainingError):
+            load(file.parent)
+        file.write_bytes(whole)
+
+
+def test_another_version_is_named(checkpoints) -> None:
+    write(checkpoints, 1)
+    file = Path("c/000000001/state.json")
+    content = json.loads(file.read_bytes())
+    content["version"] = 9
+    file.write_text(json.dumps(content))
+    with pytest.raises(TrainingError, match="checkpoint 9, this sg-train reads .* 1"):
+        load(file.parent)
+
+
+def test_a_full_disk_is_reported_and_leaves_the_one_before(
+    checkpoints, complaints, monkeypatch
+) -> None:
+    write(checkpoints, 1)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        checkpoints.save(state(2), WEIGHTS)
+        assert checkpoints.wait() is None
+    (line,) = complaints
+    assert line.startswith("no checkpoint was written: cannot write ")
+    assert line.endswith("No space left on device")
+    assert names() == ["000000001"]
+    write(checkpoints, 3)  # and the next one succeeds
+    assert names() == ["000000001", "000000003"]
+
+
+def test_one_that_reads_back_otherwise_does_not_replace_those_before(
+    checkpoints, complaints, monkeypatch
+) -> None:
+    write(checkpoints, 1, 2)
+    save = checkpoint.save_weights
+
+    def wrong(file: Path, weights) -> None:
+        save(file, {**weights, "u": weights["u"] + 1})
+
+    monkeypatch.setattr(checkpoint, "save_weights", wrong)
+    checkpoints.save(state(3), WEIGHTS)
+    assert checkpoints.wait() is None
+    assert "u is wrong" in complaints[0]
+    assert names()[:2] == ["000000001", "000000002"]
+    assert checkpoints.newest()[0].name == "000000002"
+
+
+def test_what_a_killed_process_left_is_cleared(checkpoints) -> None:
+    Path("c/.000000001.abc").mkdir(parents=True)
+    Path("c/.000000001.abc/weights.safetensors").touch()
+    write(checkpoints, 2)
+    assert names() == ["000000002"]

@@ -1,0 +1,39 @@
+import pytest
+
+from sg_train.config import Config
+from sg_train.errors import TrainingError
+from sg_train.training import memory
+from sg_train.training.memory import check_memory, memory_needed
+
+
+def config(**sections: dict[str, object]) -> Config:
+    return Config.model_validate(sections)
+
+
+def test_parts_grow_with_words_and_dimension() -> None:
+    small, large = (
+        memory_needed(config(model={"dimension": 100}), size) for size in (1000, 10**6)
+    )
+    assert large["u and v"] == 2 * 4 * 10**6 * 100
+    assert large["u and v with padded rows"] == 2 * 4 * 10**6 * 112
+    assert sum(large.values()) > sum(small.values())
+    assert "u and v with padded rows" not in memory_needed(
+        config(model={"dimension": 128}), 1000
+    )
+    autograd = memory_needed(
+        config(training={"engine": "autograd"}, sampling={"window": 100}), 1000
+    )
+    assert autograd["a block of windows"] > 7e8
+
+
+def test_too_little_memory_is_said_before_training(monkeypatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * 10**9)
+    check_memory(config(), 1000)
+    with pytest.raises(
+        TrainingError,
+        match=r"5000000 words of dimension 100 need \d+.\d GB \(.*u and v 4.0.*\), and "
+        r"2.0 GB are free; lower model.dimension or vocabulary.max_voc",
+    ):
+        check_memory(config(), 5_000_000)
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    check_memory(config(), 5_000_000)
