@@ -336,11 +336,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
     values = {} if path is None else _read_yaml(path)
     for override in overrides:
         _override(values, override)
-    config = _validate(values, "settings" if path is None else str(path))
-    for key, choices in config.sweep.values.items():
-        for choice in choices:  # each by itself, so that a mistake is found at once
-            with_settings(config, {key: choice})
-    return config
+    return _validate(values, "settings" if path is None else str(path))
 
 
 def change_config(config: Config, overrides: Iterable[str]) -> Config:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 from pathlib import Path
 
@@ -127,3 +128,44 @@ def test_the_header_says_where_the_vectors_are() -> None:
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     assert header["__metadata__"] == {"format": "sg-train vectors 1"}
     assert header["vectors"]["shape"] == [5008, 7]
+
+
+@pytest.mark.parametrize("save", [save_npy, save_safetensors])
+def test_any_word_of_one_line_is_kept(save) -> None:
+    words = ["a b", "\u00a0x", "tab\t"]
+    save(WordVectors(words, np.ones((3, 2), dtype=np.float32)), Path("v.npy"))
+    load = load_npy if save is save_npy else load_safetensors
+    assert load(Path("v.npy")).words == words
+    for word in ("", "a\n", "a\r"):
+        with pytest.raises(VectorsError, match="of one line"):
+            save(WordVectors([word], np.ones((1, 2), dtype=np.float32)), Path("v.npy"))
+
+
+def test_words_of_windows_and_damaged_headers() -> None:
+    np.save("v.npy", np.ones((2, 2), dtype=np.float32))
+    Path("v.words.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")
+    assert load_npy(Path("v.npy")).words == ["a", "b"]
+    Path("v.words.txt").write_bytes(b"a\n\nb\n")
+    with pytest.raises(VectorsError, match="the word of vector 2 is empty"):
+        load_npy(Path("v.npy"))
+    whole = Path("v.npy").read_bytes()
+    for place in range(len(whole) - 16):
+        for other in (b"\0", b"'", b"(", b"\\", b"9"):
+            Path("v.npy").write_bytes(whole[:place] + other + whole[place + 1 :])
+            with contextlib.suppress(VectorsError):
+                load_npy(Path("v.npy"))
+    for shape in ((0, 2), (2, 0)):
+        np.save("v.npy", np.ones(shape, dtype=np.float32))
+        with pytest.raises(VectorsError, match="vectors of . numbers"):
+            load_npy(Path("v.npy"))
+
+
+def test_another_files_words_are_left_alone() -> None:
+    Path("notes.words.txt").write_text("mine")
+    with pytest.raises(VectorsError, match=r"notes.words.txt: is there already"):
+        save_npy(awkward_vectors(), Path("notes.npy"))
+    Path("d.npy").mkdir()
+    with pytest.raises(OutputError, match="cannot write d.npy"):
+        save_npy(awkward_vectors(), Path("d.npy"))
+    assert not Path("d.words.txt").exists()
+    assert Path("notes.words.txt").read_text() == "mine"

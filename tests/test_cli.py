@@ -303,6 +303,11 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("evaluate text.txt", "nothing to score: give --similarity or --analogies"),
         ("evaluate text.txt --similarity no", "cannot read no: No such file"),
         ("similarity text.txt a b", "text.txt, line 1: expected"),
+        ("similarity text.txt a b --matrix v", "text.txt is a file, which has but one"),
+        ("plot text.txt --curves -o c.png", "text.txt: no run directory"),
+        ("plot text.txt --curves --tsne -o c.png", "--curves: has no use for"),
+        ("compare text.txt --restrict 5", "--restrict: give --similarity"),
+        ("export empty out", "empty: no run directory"),
         ("train missing.yaml", "cannot read missing.yaml: No such file"),
         ("train --corpus missing.txt", "missing.txt: no such file or directory"),
         ("train --corpus empty", "empty: no file there to read"),
@@ -316,7 +321,7 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("export missing out", "cannot read missing: No such file"),
         ("neighbors missing w", "cannot read missing: No such file"),
         ("neighbors text.txt w", "text.txt, line 1: expected"),
-        ("neighbors empty w", "empty: neither a run directory nor a vector file"),
+        ("neighbors empty w", "empty: no run directory (it has no config.yaml)"),
     ],
 )
 def test_a_mistake_is_one_line(

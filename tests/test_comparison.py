@@ -41,6 +41,7 @@ def make_run(
     run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     weights = {key: vectors().matrix for key in "uv"}
     checkpoint.save_weights(run.weights_file, weights)
+    run.state_file.touch()
     return run.path
 
 
@@ -105,3 +106,38 @@ def test_a_torn_last_line_is_no_trouble() -> None:
     with (path / "metrics.jsonl").open("a") as file:
         file.write('{"words": 150, "lo')
     assert compare([path], None)[0].figures["loss"] == Figure(2.0)
+
+
+def test_of_a_run_that_kept_its_best_weights_those_scores_are_shown() -> None:
+    path = make_run("r", 0.5, 2.0)
+    run = RunDirectory(path)
+    values = run.load_config().model_dump()
+    values["evaluation"] |= {"similarity": ["sim.tsv"], "stop_on": "sim"}
+    run.save_config(Config.model_validate(values))
+    lines = [
+        {"words": 10, "seconds": 1.0, "loss": 5.0},
+        {"words": 10, "seconds": 1.0, "scores": {"sim": 0.7}},
+        {"words": 20, "seconds": 2.0, "loss": 4.0},
+        {"words": 20, "seconds": 2.0, "scores": {"sim": 0.6}},
+    ]
+    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    figures = compare([path], None)[0].figures
+    assert (figures["sim"], figures["loss"]) == (Figure(0.7), Figure(5.0))
+
+
+def test_only_finished_runs_of_other_seeds_are_joined() -> None:
+    paths = [make_run("a", 0.5, 2.0), make_run("b", 0.6, 2.0), make_run("c", 0.4, 2.0)]
+    paths += [make_run("d", 0.3, 2.0, seed=2), Path("a"), Path("./a/")]
+    (Path("c") / "state.json").unlink()
+    entries = compare(paths, None)
+    assert {entry.name: entry.seeds for entry in entries} == {
+        "a": 2,  # with d
+        "b": 1,  # the seed of a
+        "c (unfinished)": 1,
+    }
+
+
+def test_a_test_cannot_have_the_name_of_a_column() -> None:
+    test = SimilarityTest("loss", TEST.pairs)
+    with pytest.raises(SettingsError, match="the test loss has the name of another"):
+        compare([make_run("r", 0.5, 2.0)], Evaluation([test]))

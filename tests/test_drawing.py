@@ -42,7 +42,9 @@ def test_curves_show_what_was_measured() -> None:
     loss, rate, scores = draw_curves(LINES, "run").axes
     assert loss.lines[0].get_xydata().tolist() == [[1, 3], [3, 2]]
     assert rate.lines[0].get_xydata().tolist() == [[1, 0.05], [2, 0.02], [3, 0]]
-    shown = {line.get_label(): line.get_xydata().tolist() for line in scores.lines}
+    shown = {
+        line.get_label().strip(): line.get_xydata().tolist() for line in scores.lines
+    }
     assert shown == {"none": [], "sim": [[2, 0.5], [3, 0.6]]}
     assert len(draw_curves(LINES[:2]).axes) == 2
     with pytest.raises(TrainingError, match="run: has no metrics yet"):
@@ -61,6 +63,19 @@ def test_pictures_are_written_by_their_ending() -> None:
     assert Path("map.pdf").read_bytes().startswith(b"%PDF")
     with pytest.raises(OutputError, match="map.jpg: a picture ends in .png"):
         save_figure(figure, Path("map.jpg"))
+
+
+def test_dollars_and_low_lines_are_no_markup() -> None:
+    words = WordMap(
+        ["$\\frac$", "$a$", "_b"], np.eye(3, 2), np.zeros(3, dtype=np.int64)
+    )
+    svg = to_bytes(draw_map(words, "$x^$")[0], "svg").decode()
+    assert "$\\frac$" in svg
+    assert "$a$" in svg
+    lines = [{**LINES[0], "scores": {"$\\frac$": 1.0, "_x": 2.0}}]
+    svg = to_bytes(draw_curves(lines, "$x^$"), "svg").decode()
+    assert "_x" in svg
+    assert "$\\frac$" in svg
 
 
 @pytest.mark.parametrize("form", ["svg", "png", "pdf"])

@@ -1,12 +1,13 @@
 import gzip
 import pickle
+from pathlib import Path
 
 import gensim
 import numpy as np
 import pytest
 
 from sg_train.errors import VectorsError
-from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
+from sg_train.vectors.formats import VectorFormat, format_of, load_vectors, save_vectors
 from tests.conftest import awkward_vectors
 
 READ = ["text", "binary", "glove", "safetensors", "npy"]
@@ -57,3 +58,21 @@ def test_pickles_are_not_loaded(tmp_path) -> None:
 def test_a_missing_file_is_one_line(tmp_path) -> None:
     with pytest.raises(VectorsError, match="cannot read .*v: No such file"):
         load_vectors(tmp_path / "v")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"PK\x03\x04rest", "a zip archive; unpack it"),
+        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a model of fastText"),
+    ],
+)
+def test_other_downloads_are_named(tmp_path, content: bytes, complaint: str) -> None:
+    (tmp_path / "v").write_bytes(content)
+    with pytest.raises(VectorsError, match=complaint):
+        load_vectors(tmp_path / "v")
+
+
+def test_endings_stand_for_formats() -> None:
+    found = [format_of(Path(f"v{ending}")) for ending in (".npy", ".bin", ".txt", "")]
+    assert found == ["npy", "binary", None, None]

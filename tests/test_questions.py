@@ -21,7 +21,7 @@ PAIRS = [("old", "new", 1.5), ("it's", "is", 4.0)]
         "old new 1.5\nit's   is 4\n",
         'Word 1,Word 2,Human (mean)\nold,new,1.5\n"it\'s",is,4\n',
         "\ufeffold;new;1.5\r\nit's;is;4\r\n",
-        "word1 word2 POS SimLex\nold new 1.5 A\nit's is 4 V\n".replace("POS ", ""),
+        "word1 word2 SimLex POS\nold new 1.5 A\nit's is 4 V\n",
     ],
 )
 def test_similarity_is_read_in_all_its_forms(text: str) -> None:
@@ -50,10 +50,16 @@ def test_gensims_files_are_read_whole() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"a b 1\nc d\n", "line 2: expected two words and a number, not 'c d'"),
+        (b"a b 1\nc d\n", "line 2: expected .* columns, not 'c d'"),
         (b"a b 1\nc d x\n", "line 2: expected two words and a number"),
         (b"a b\n", "line 1: expected two words and a number"),
         (b"one two three\n", "holds no pair"),
+        (b"one two three\nfour five six\n", "line 2: expected"),
+        (b"gold silver 8,0\n", "line 1: expected .* decimal point"),
+        (b"a b nan\n", "line 1: expected|holds no pair"),
+        (b"a b 1\nc d inf\n", "line 2: expected"),
+        (b"a,b,1\n,c,2\n", "line 2: expected"),
+        (b"a,b," + b"1" * 200_000 + b"\n", "line 1: expected"),
         (b"", "holds no pair"),
         (b"\xff", "not a text file in UTF-8"),
     ],
@@ -62,6 +68,12 @@ def test_other_files_are_no_similarity_test(content: bytes, complaint: str) -> N
     Path("p").write_bytes(content)
     with pytest.raises(VectorsError, match=f"p.*{complaint}"):
         read_similarity(Path("p"))
+
+
+def test_a_section_does_not_pass_for_the_total() -> None:
+    Path("q").write_text(": total\na b c d\n:\na b c e\n")
+    names = [name for name, _ in read_analogies(Path("q")).sections]
+    assert names == ["total (section)", "unnamed"]
 
 
 def test_analogies_are_read_by_section() -> None:

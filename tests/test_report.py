@@ -76,6 +76,19 @@ def test_of_a_run_it_has_settings_curves_and_figures(
     assert "Scores" not in page
 
 
+def test_a_run_without_its_records_still_makes_a_page(
+    sg_train: Command, text: Path
+) -> None:
+    assert sg_train("train", "--corpus", text, "--out", "r").exit_code == 0
+    run = RunDirectory(Path("r"))
+    run.metrics_file.write_text("")
+    run.record_file.write_text('{"corpus": {"words_read": 5}}')
+    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    run.metrics_file.unlink()
+    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    assert "<svg" not in Path("r.html").read_text()
+
+
 def test_few_words_make_a_page_without_a_map() -> None:
     vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
     write_report(Path("r.html"), vectors, [], title="t")

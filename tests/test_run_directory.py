@@ -120,6 +120,23 @@ def test_metrics_and_record_are_read_or_refused(run: RunDirectory) -> None:
         run.load_record()
 
 
+@pytest.mark.parametrize("wrong", ["one dimension", "float64", "sizes", "nan"])
+def test_weights_of_another_kind_are_refused(run: RunDirectory, wrong: str) -> None:
+    u = np.zeros((2, 3), dtype=np.float32)
+    v = u.copy()
+    if wrong == "one dimension":
+        u = v = np.zeros(6, dtype=np.float32)  # type: ignore[assignment]
+    elif wrong == "float64":
+        u = v = u.astype(np.float64)
+    elif wrong == "sizes":
+        v = v[:, :2]
+    else:
+        u[1, 1] = np.nan
+    checkpoint.save_weights(run.weights_file, {"u": u, "v": v})
+    with pytest.raises(TrainingError, match="no matrices of float32|not finite"):
+        run.load_vectors()
+
+
 def test_an_unwritable_place_is_one_line() -> None:
     Path("file").touch()
     with pytest.raises(OutputError, match="cannot write file/run"):
@@ -147,7 +164,7 @@ def test_damaged_weights_are_refused(run: RunDirectory) -> None:
     with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
         run.load_vectors("v")
     checkpoint.save_weights(run.weights_file, {"u": u[:2], "v": u[:2, :2]})
-    with pytest.raises(TrainingError, match="do not fit"):
+    with pytest.raises(TrainingError, match="do not fit|of one size"):
         run.load_vectors("sum")
     run.weights_file.write_bytes(safetensors.numpy.save({"u": u[:2], "v": u[:2]}))
     with pytest.raises(TrainingError, match="of format None, this sg-train reads"):

@@ -55,8 +55,11 @@ def test_without_a_test_to_stop_on_training_goes_on(pairs: Path) -> None:
 
 def test_what_cannot_decide_is_refused_before_training(pairs: Path) -> None:
     config = EvaluationConfig(similarity=[pairs], stop_on="pairs")
-    with pytest.raises(SettingsError, match="evaluation.stop_on=pairs: hardly"):
+    with pytest.raises(SettingsError, match="evaluation.stop_on=pairs: nothing"):
         Scoring(config, ["x", "y"])
+    pairs.write_text("a b 1\na c 1\nb d 1\n")
+    with pytest.raises(SettingsError, match="all its scores are equal"):
+        Scoring(config, list("abcd"))
     with pytest.raises(VectorsError, match="cannot read missing"):
         Scoring(EvaluationConfig(similarity=[Path("missing")]), ["x"])
 

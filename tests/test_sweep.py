@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sg_train.config import Config, SweepConfig, load_config
-from sg_train.errors import OutputError, SettingsError
+from sg_train.errors import OutputError, SettingsError, TrainingError
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
-from sg_train.training.sweep import choose, point_name, train_sweep
+from sg_train.training.sweep import Point, choose, point_name, train_sweep
 
 grids = st.dictionaries(
     st.sampled_from(["model.dimension", "training.seed", "sampling.window"]),
@@ -118,10 +118,39 @@ def test_another_experiments_runs_are_left_alone(config: Config, text: Path) -> 
         ("{training.epochs: []}", "cannot be swept"),
         ("{sweep.seed: [1]}", "cannot be swept"),
         ("[1]", "sweep.values: .*dictionary"),
+        ("{training.seed: [1, 01]}", "s-seed=01 would be the same run twice"),
+        (
+            "{training.engine: [fused], model.max_norm: [null, 1]}",
+            "max_norm: the",
+        ),
     ],
 )
 def test_mistakes_are_found_before_anything_is_trained(
-    values: str, complaint: str
+    config: Config, values: str, complaint: str
 ) -> None:
-    with pytest.raises(SettingsError, match=complaint):
-        load_config(None, [f"sweep.values={values}"])
+    with pytest.raises((SettingsError, TrainingError), match=complaint):
+        train_sweep(load_config(Path("c.yaml"), [f"sweep.values={values}"]), Path("s"))
+    assert not list(Path().glob("s-*"))
+
+
+def test_settings_that_need_one_another_are_checked_together(config: Config) -> None:
+    Path("test.tsv").write_text("w1 w2 1\nw3 w4 2\nw5 w6 3\n")
+    values = "{evaluation.similarity: [test.tsv], evaluation.stop_on: [test]}"
+    swept = load_config(Path("c.yaml"), [f"sweep.values={values}"])
+    (point,) = train_sweep(swept, Path("s"))
+    assert point.config.evaluation.stop_on == "test"
+
+
+def test_a_sweep_may_grow(config: Config) -> None:
+    points: list[Point] = []
+    for seeds in ("[1]", "[1, 2]"):
+        values = f"sweep.values={{training.seed: {seeds}}}"
+        swept = load_config(Path("c.yaml"), [values, f"sweep.seed={len(seeds)}"])
+        points = train_sweep(swept, Path("s"))
+    assert [point.is_done for point in points] == [True, False]
+
+
+def test_a_sample_of_a_grid_beyond_all_bounds() -> None:
+    values = {f"model.x{i}": list(range(60)) for i in range(13)}
+    points = list(choose(SweepConfig(values=values, samples=3)))
+    assert len({tuple(point.items()) for point in points}) == 3

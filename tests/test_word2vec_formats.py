@@ -85,7 +85,7 @@ def test_what_others_could_not_read_is_refused(
         (b"2 2\na b 1 2\nc 3 4\n", "line 2: 3 numbers, expected 2"),
         (b"a 1 2\nb 1\n", "line 2: 1 numbers, expected 2"),
         (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, expected 2"),
-        (b"a 1 2\n\n", "line 2: 0 numbers, expected 2"),
+        (b"a 1 2\n\nb 1 2\n", "line 2: 0 numbers, expected 2"),
         (b"2 3\na 1 2\nb 3 4 5\n", "line 2: 2 numbers, expected 3"),
         (b"1 1\na \x00\x00\x80\x3f\nb", "goes on after the 1 vectors"),
         (b"", "line 1: expected the number of vectors"),
@@ -116,6 +116,20 @@ def test_damaged_files_are_refused_with_the_line(
 def test_rows_may_end_in_a_space_as_word2vec_writes_them(tmp_path) -> None:
     (tmp_path / "v").write_bytes(b"2 2\na 1 2 \nb 3 4 \n")
     assert load_vectors(tmp_path / "v").matrix.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("header", [b"", b"2 2\n", b"2 2\r\n"])
+def test_marks_and_empty_lines_at_the_ends_are_no_trouble(tmp_path, header) -> None:
+    (tmp_path / "v").write_bytes(b"\xef\xbb\xbf" + header + b"a 1 2\r\nb 3 4\n\n\r\n")
+    loaded = load_vectors(tmp_path / "v")
+    assert loaded.words == ["a", "b"]
+    assert loaded.matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_numbers_beyond_float32_are_refused_without_a_warning(tmp_path) -> None:
+    (tmp_path / "v").write_bytes(b"a 1 2\nb 1e39 4\n")
+    with pytest.raises(VectorsError, match="line 2: the vector of 'b' is not finite"):
+        load_vectors(tmp_path / "v")
 
 
 def test_words_of_glove_may_hold_spaces(tmp_path) -> None:

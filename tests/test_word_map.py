@@ -39,6 +39,12 @@ def test_long_vectors_of_frequent_words_are_chosen() -> None:
     assert content_words(vectors, 1) == ["gold"]
 
 
+@pytest.mark.parametrize("words", ["中国 日本 人", "भारत हिन्दी में", "كتاب من قلم"])
+def test_words_of_any_script_are_words(words: str) -> None:
+    vectors = WordVectors(words.split(), np.eye(3, dtype=np.float32))
+    assert content_words(vectors, 3) == words.split()
+
+
 def test_pca_is_that_of_the_covariance(vectors: WordVectors) -> None:
     word_map = make_map(vectors, list(reversed(vectors.words)))
     assert word_map.words == vectors.words
@@ -77,7 +83,7 @@ def test_one_dimension_is_laid_out_too() -> None:
 
 
 def test_too_few_or_unknown_words_are_refused(vectors: WordVectors) -> None:
-    with pytest.raises(VectorsError, match="at least 3 words, not 1"):
+    with pytest.raises(VectorsError, match="at least 3 words, there are 1"):
         make_map(vectors, ["xaaa", "xaaa"])
     with pytest.raises(VectorsError, match="'gold' has no vector"):
         make_map(vectors, ["xaaa", "gold", "yaaa"])

@@ -13,6 +13,7 @@ from sg_train.cli.options import (
     Overwrite,
     Vectors,
     load_vectors,
+    open_run,
 )
 from sg_train.errors import SettingsError
 
@@ -110,17 +111,18 @@ def export(
     *,
     form: Annotated[
         Literal["text", "binary", "glove", "safetensors", "npy", "projector"] | None,
-        typer.Option("--format", help="By default that of the run's config."),
+        typer.Option(
+            "--format", help="By default by the ending, or as the run's config says."
+        ),
     ] = None,
     matrix: MatrixOption = None,
 ) -> None:
     """Write vectors to a file that other tools read."""
-    from sg_train.training.run_directory import RunDirectory
-    from sg_train.vectors.formats import save_vectors
+    from sg_train.vectors.formats import format_of, save_vectors
 
+    form = form or format_of(out)
     if vectors.is_dir():
-        chosen = RunDirectory(vectors).load_config().export
-        form, matrix = form or chosen.format, matrix or chosen.matrix
+        form = form or open_run(vectors).load_config().export.format
     save_vectors(load_vectors(vectors, matrix), out, form or "text")
 
 

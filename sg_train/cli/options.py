@@ -1,6 +1,7 @@
 """Arguments and options that several commands take, and how rows are printed."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from sg_train.training.run_directory import Matrix
+    from sg_train.training.run_directory import Matrix, RunDirectory
     from sg_train.vectors.word_vectors import WordVectors
 
 ConfigFile = Annotated[
@@ -28,10 +29,11 @@ Restrict = Annotated[
 ]
 Similarity = Annotated[
     list[Path] | None,
-    typer.Option(help="Two words and a score a line; tsv, csv or spaces."),
+    typer.Option(help="Two words and a score a line; may be given again."),
 ]
 Analogies = Annotated[
-    list[Path] | None, typer.Option(help="Four words a line, by `: section`.")
+    list[Path] | None,
+    typer.Option(help="Four words a line, by `: section`; may be given again."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Vectors = Annotated[
@@ -44,13 +46,27 @@ MatrixOption = Annotated[
 
 
 def load_vectors(path: Path, matrix: "Matrix | None" = None) -> "WordVectors":
-    """Read the vectors of a run or of any vector file."""
-    from sg_train.training.run_directory import RunDirectory
+    """Read the vectors of a run, by default those that it exports, or of a file."""
+    from sg_train.errors import SettingsError
     from sg_train.vectors.formats import load_vectors as load_file
 
     if path.is_dir():
-        return RunDirectory(path).load_vectors(matrix or "u")
+        run = open_run(path)
+        return run.load_vectors(matrix or run.load_config().export.matrix)
+    if matrix is not None:
+        raise SettingsError(f"--matrix {matrix}: {path} is a file, which has but one")
     return load_file(path)
+
+
+def open_run(path: Path) -> "RunDirectory":
+    """Return a run directory."""
+    from sg_train.errors import VectorsError
+    from sg_train.training.run_directory import RunDirectory
+
+    run = RunDirectory(path)
+    if not run.config_file.is_file():
+        raise VectorsError(f"{path}: no run directory (it has no config.yaml)")
+    return run
 
 
 def show(
@@ -78,4 +94,6 @@ def show(
 def _in_words(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return re.sub(r"[\t\r\n]", " ", str(value))  # one field, one line

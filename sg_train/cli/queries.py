@@ -14,6 +14,7 @@ from sg_train.cli.options import (
     Similarity,
     Vectors,
     load_vectors,
+    open_run,
     show,
 )
 from sg_train.errors import SettingsError
@@ -105,11 +106,10 @@ def evaluate(
     Questions with a word that has no vector are left out and counted as missing. By
     default the tests are those of the run's config.
     """
-    from sg_train.training.run_directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
 
     if not (similarity or analogies) and vectors.is_dir():
-        chosen = RunDirectory(vectors).load_config().evaluation
+        chosen = open_run(vectors).load_config().evaluation
         similarity, analogies = map(list, (chosen.similarity, chosen.analogies))
         restrict = restrict or chosen.restrict
     if not (similarity or analogies):

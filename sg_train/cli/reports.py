@@ -15,9 +15,10 @@ from sg_train.cli.options import (
     Similarity,
     Vectors,
     load_vectors,
+    open_run,
     show,
 )
-from sg_train.errors import VectorsError
+from sg_train.errors import SettingsError
 
 
 @app.command(epilog="Example: sg-train compare runs/example vectors.txt")
@@ -43,6 +44,8 @@ def compare(
     from sg_train.vectors.evaluation import Evaluation
 
     evaluation = None
+    if restrict and not (similarity or analogies):
+        raise SettingsError("--restrict: give --similarity or --analogies too")
     if similarity or analogies:
         evaluation = Evaluation.from_files(
             similarity or [], analogies or [], restrict=restrict
@@ -89,23 +92,27 @@ def plot(
     those with a meaning of their own.
     """
     from sg_train.reports.drawing import draw_curves, draw_map, save_figure
-    from sg_train.training.run_directory import RunDirectory
     from sg_train.vectors.word_map import content_words, make_map
 
     if curves:
-        save_figure(
-            draw_curves(RunDirectory(vectors).load_metrics(), str(vectors)), out
-        )
+        if words is not None or tsne or matrix:
+            raise SettingsError("--curves: has no use for --words, --tsne or --matrix")
+        lines = open_run(vectors).load_metrics()
+        save_figure(draw_curves(lines, str(vectors)), out)
         return
     loaded = load_vectors(vectors, matrix)
-    chosen = words.split(",") if words else content_words(loaded, count)
-    if words and not all(chosen):
-        raise VectorsError(f"--words {words}: a word is empty")
+    if words is None:
+        chosen = content_words(loaded, count)
+    else:
+        chosen = [word.strip() for word in words.split(",")]
+        if not all(chosen):
+            raise SettingsError(f"--words {words}: a word is empty")
     word_map = make_map(loaded, chosen, "tsne" if tsne else "pca")
     figure, left_out = draw_map(word_map)
     save_figure(figure, out)
     if left_out:
-        typer.echo(f"{out}: no room for the labels of {', '.join(left_out)}", err=True)
+        some = ", ".join(left_out[:10]) + ", ..." * (len(left_out) > 10)
+        typer.echo(f"{out}: no room for {len(left_out)} labels: {some}", err=True)
 
 
 @app.command(epilog="Example: sg-train report runs/example -o report.html")
@@ -123,10 +130,9 @@ def report(
     By default it holds the scores of the tests that the run's config names.
     """
     from sg_train.reports.report import write_report
-    from sg_train.training.run_directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
 
-    run = RunDirectory(vectors) if vectors.is_dir() else None
+    run = open_run(vectors) if vectors.is_dir() else None
     if run and not (similarity or analogies):
         chosen = run.load_config().evaluation
         similarity, analogies = list(chosen.similarity), list(chosen.analogies)

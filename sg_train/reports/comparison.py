@@ -12,7 +12,9 @@ from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.formats import load_vectors
 
 _SEED = "training.seed"
-_NOT_OF_THE_EXPERIMENT = ("evaluation.", "export.", "sweep.")
+_NOT_OF_THE_EXPERIMENT = ("checkpoint.", "evaluation.", "export.format", "sweep.")
+_UNFINISHED = " (unfinished)"
+_COLUMNS = ("run", "seeds", "loss", "words_per_second")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,19 @@ def compare(
     Raises:
         SgTrainError: a path is neither, or there is no figure `sort`.
     """
-    entries = _join_seeds([_entry(path, evaluation) for path in paths])
+    for name in evaluation.names if evaluation else ():
+        if name in _COLUMNS:
+            raise SettingsError(
+                f"the test {name} has the name of another column; rename its file"
+            )
+    once: dict[Path, Path] = {}
+    for path in paths:
+        once.setdefault(path.absolute(), path)
+    entries = _join_seeds([_entry(path, evaluation) for path in once.values()])
     names = figure_names(entries)
-    tests = [name for name in names if name not in ("loss", "words_per_second")]
+    scores = [name for name in names if name not in _COLUMNS]
     if sort is None:
-        sort = (tests or names or [""])[0]
+        sort = (scores or names or [""])[0]
     elif sort not in names:
         known = ", ".join(names) or "none"
         raise SettingsError(f"--sort {sort}: no such figure; there are {known}")
@@ -103,28 +113,42 @@ def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
         vectors = load_vectors(path)
         return Entry(str(path), 1, {}, _scores(evaluation, vectors))
     run = RunDirectory(path)
+    config = run.load_config()
     settings = {
         f"{section}.{key}": value
-        for section, values in run.load_config().model_dump(mode="json").items()
+        for section, values in config.model_dump(mode="json").items()
         for key, value in values.items()
     }
-    lines = run.load_metrics()
+    lines = _up_to_the_best(run.load_metrics(), config.evaluation.stop_on)
+    figures = _measured(lines)
+    if not run.is_done():
+        return Entry(f"{path}{_UNFINISHED}", 1, settings, figures)
+    if evaluation is not None:
+        figures = {key: figures[key] for key in figures if key in _COLUMNS}
+        figures |= _scores(evaluation, run.load_vectors(config.export.matrix))
+    return Entry(str(path), 1, settings, figures)
+
+
+def _measured(lines: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Return what the last lines of metrics.jsonl say."""
     figures: dict[str, Figure] = {}
     for line in lines:
-        if line.get("loss") is not None:
-            figures["loss"] = Figure(line["loss"])
+        values = {"loss": line.get("loss"), **line.get("scores", {})}
         if line["seconds"] > 0:
-            figures["words_per_second"] = Figure(line["words"] / line["seconds"])
-    if evaluation is not None:
-        figures |= _scores(
-            evaluation, run.load_vectors(run.load_config().export.matrix)
-        )
-    else:
-        scored = [line["scores"] for line in lines if "scores" in line]
-        for test, value in (scored[-1] if scored else {}).items():
-            if value is not None:
-                figures[test] = Figure(value)
-    return Entry(str(path), 1, settings, figures)
+            values["words_per_second"] = line["words"] / line["seconds"]
+        figures |= {
+            k: Figure(value) for k, value in values.items() if value is not None
+        }
+    return figures
+
+
+def _up_to_the_best(
+    lines: list[dict[str, Any]], stop_on: str | None
+) -> list[dict[str, Any]]:
+    """Leave out what came after the weights that a run kept."""
+    scores = [line.get("scores", {}).get(stop_on) for line in lines]
+    known = [score for score in scores if score is not None]
+    return lines[: scores.index(max(known)) + 1] if known else lines
 
 
 def _scores(evaluation: Evaluation | None, vectors: Any) -> dict[str, Figure]:
@@ -140,8 +164,13 @@ def _scores(evaluation: Evaluation | None, vectors: Any) -> dict[str, Figure]:
 def _join_seeds(entries: Sequence[Entry]) -> list[Entry]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        of_group = {k: v for k, v in entry.settings.items() if k != _SEED}
-        key = repr(sorted(of_group.items())) if of_group else entry.name
+        key = entry.name
+        if entry.settings and not entry.name.endswith(_UNFINISHED):
+            of_group = {k: v for k, v in entry.settings.items() if k != _SEED}
+            key = repr(sorted(of_group.items()))
+        seeds = [other.settings.get(_SEED) for other in groups.get(key, ())]
+        if entry.settings.get(_SEED) in seeds:  # not another seed: a row of its own
+            key = entry.name
         groups.setdefault(key, []).append(entry)
     return [_join(group) for group in groups.values()]
 

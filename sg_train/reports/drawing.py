@@ -37,13 +37,22 @@ def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
         figure = _new_figure(11, 8)
         axes = figure.add_subplot()
         axes.set_axis_off()
-        axes.set_title(title, loc="left")
+        axes.set_title(title, loc="left", parse_math=False)
         colours = [PALETTE[cluster % len(PALETTE)] for cluster in word_map.clusters]
         axes.scatter(*word_map.places.T, s=_POINT, c=colours, linewidths=0)
         axes.margins(0.06)
         figure.canvas.draw()
         labels = [
-            axes.text(0, 0, word, color=colour, ha="center", va="center", fontsize=9)
+            axes.text(
+                0,
+                0,
+                word,
+                color=colour,
+                ha="center",
+                va="center",
+                fontsize=9,
+                parse_math=False,
+            )
             for word, colour in zip(word_map.words, colours, strict=True)
         ]
         boxes = [label.get_window_extent() for label in labels]
@@ -84,7 +93,7 @@ def draw_curves(lines: Sequence[Mapping[str, Any]], title: str = "") -> Any:
     with _style():
         figure = _new_figure(8, 2.2 * len(panels) + 0.6)
         all_axes = figure.subplots(len(panels), sharex=True)
-        all_axes[0].set_title(title, loc="left")
+        all_axes[0].set_title(title, loc="left", parse_math=False)
         for axes, key in zip(all_axes, panels[:2], strict=False):
             known = [line for line in lines if line.get(key) is not None]
             words = [line["words"] / 1e6 for line in known]
@@ -97,16 +106,18 @@ def draw_curves(lines: Sequence[Mapping[str, Any]], title: str = "") -> Any:
                 [line["scores"][test] for line in known],
                 color=PALETTE[number % len(PALETTE)],
                 marker="osD^vP*"[number % 7],  # not by colour alone
-                label=test,
+                label=f" {test}",  # a label that begins with _ would be left out
             )
         if tests:
             all_axes[-1].set_ylabel("score")
-            all_axes[-1].legend(
+            legend = all_axes[-1].legend(
                 frameon=False,
                 loc="lower right",
                 bbox_to_anchor=(1, 1),
                 ncols=min(4, len(tests)),
             )
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         all_axes[-1].set_xlabel("million words")
         all_axes[-1].set_xlim(left=0)
     return figure
@@ -118,9 +129,10 @@ def save_figure(figure: Any, path: Path) -> None:
     Raises:
         OutputError: the ending is another, or the file cannot be written.
     """
-    if path.suffix not in _ENDINGS:
+    ending = path.suffix.lower()
+    if ending not in _ENDINGS:
         raise OutputError(f"{path}: a picture ends in {', '.join(_ENDINGS)}")
-    content = to_bytes(figure, path.suffix[1:])
+    content = to_bytes(figure, ending[1:])
     with atomic_file(path) as file:
         file.write(content)
 

@@ -54,16 +54,18 @@ def write_report(
         undefined=jinja2.StrictUndefined,
     )
     table_words = min(table_words, len(vectors))
+    lines = run.load_metrics() if run and run.metrics_file.exists() else []
+    lines = lines if any(line.get("loss") is not None for line in lines) else []
     on_map = _map(vectors, min(map_words, len(vectors)))
     data = _words_and_neighbors(vectors, table_words, top, on_map)
     page = environment.get_template("page.html").render(
         title=title,
-        facts=_facts(vectors, run),
+        facts=_facts(vectors, run, lines),
         table_words=table_words,
         map_words=len(on_map),
         top=top,
         scores=scores,
-        curves=jinja2.utils.markupsafe.Markup(_curves(run)) if run else "",
+        curves=jinja2.utils.markupsafe.Markup(_curves(lines)) if lines else "",
         settings=_settings(run.load_config()) if run else [],
         versions=_versions(run) if run else "",
         data=jinja2.utils.htmlsafe_json_dumps(data),
@@ -113,7 +115,9 @@ def _words_and_neighbors(
     }
 
 
-def _facts(vectors: WordVectors, run: RunDirectory | None) -> list[tuple[str, str]]:
+def _facts(
+    vectors: WordVectors, run: RunDirectory | None, lines: Sequence[dict[str, Any]]
+) -> list[tuple[str, str]]:
     facts = [
         (f"{len(vectors):,}", "words with a vector"),
         (f"{vectors.matrix.shape[1]:,}", "dimensions"),
@@ -122,21 +126,22 @@ def _facts(vectors: WordVectors, run: RunDirectory | None) -> list[tuple[str, st
         return facts
     corpus = run.load_record().get("corpus", {})
     read, kept = corpus.get("words_read", 0), corpus.get("words", 0)
-    if read:
+    if read and "distinct_words_read" in corpus:
         facts += [
             (f"{read:,}", "words of text"),
             (f"{corpus['distinct_words_read']:,}", "distinct"),
             (f"{kept:,}", "of words with a vector"),
             (f"{1 - kept / read:.2%}", "out of vocabulary"),
         ]
-    last = next((x for x in reversed(run.load_metrics()) if "loss" in x), None)
-    if last and last["loss"] is not None:
-        facts.append((f"{last['loss']:.4f}", "loss a pair in the end"))
-    return facts
+    losses = [line["loss"] for line in lines if line.get("loss") is not None]
+    return [
+        *facts,
+        *((f"{loss:.4f}", "loss a pair in the end") for loss in losses[-1:]),
+    ]
 
 
-def _curves(run: RunDirectory) -> str:
-    svg = to_bytes(draw_curves(run.load_metrics()), "svg").decode()
+def _curves(lines: Sequence[dict[str, Any]]) -> str:
+    svg = to_bytes(draw_curves(lines), "svg").decode()
     return svg[svg.index("<svg") :]
 
 

@@ -97,9 +97,13 @@ def load_weights(file: Path) -> dict[str, NDArray[np.float32]]:
                     f"{file}: of format {version!r}, this sg-train reads "
                     f"{WEIGHTS_FORMAT!r}"
                 )
-            return {key: tensors.get_tensor(key) for key in "uv"}
+            weights = {key: tensors.get_tensor(key) for key in "uv"}
     except (OSError, safetensors.SafetensorError) as error:
         raise TrainingError(f"{file}: damaged ({error})") from error
+    kinds = {(matrix.shape, str(matrix.dtype)) for matrix in weights.values()}
+    if len(kinds) > 1 or any(m.ndim != 2 or m.dtype != "f4" for m in weights.values()):
+        raise TrainingError(f"{file}: u and v are no matrices of float32, of one size")
+    return weights
 
 
 def save_weights(file: Path, weights: Weights) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,6 +94,8 @@ def _find_state(
     run: RunDirectory, say: Callable[[str], None]
 ) -> tuple[State, Weights, str]:
     if run.is_done():
+        # Killed at the very end, a run may have left some.
+        shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
         state, weights = checkpoint.load(run.path)
         if state.config["evaluation"]["stop_on"] is not None:
             raise TrainingError(

@@ -305,6 +305,7 @@ class RunDirectory:
             raise TrainingError(
                 f"{self.path}: weights and vocabulary do not fit together"
             )
-        return WordVectors(
-            vocabulary.words, parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        )
+        summed = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        if not np.isfinite(summed).all():
+            raise TrainingError(f"{self.path}: some of its weights are not finite")
+        return WordVectors(vocabulary.words, summed)

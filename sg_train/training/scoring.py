@@ -38,12 +38,13 @@ class Scoring:
         self._best = -np.inf
         self._since_best = 0
         if self._stop_on is not None:
-            nothing = WordVectors(words, np.zeros((len(words), 1), dtype=np.float32))
-            scored = {s.test: s.scored for s in self._evaluation(nothing) if s.is_total}
-            if scored[self._stop_on] < 2:
+            some = np.random.default_rng(0).normal(size=(len(words), 2))
+            scores = self._evaluation(WordVectors(words, some.astype(np.float32)))
+            if any(s.test == self._stop_on and s.value is None for s in scores):
                 raise SettingsError(
-                    f"evaluation.stop_on={self._stop_on}: hardly a question of the "
-                    "test has all its words in the vocabulary; choose another test"
+                    f"evaluation.stop_on={self._stop_on}: nothing in the test can be "
+                    "scored (too few of its words are in the vocabulary, or all its "
+                    "scores are equal); choose another test"
                 )
 
     def score(self, vectors: WordVectors) -> dict[str, float | None]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config, SweepConfig, with_settings
-from sg_train.errors import OutputError
+from sg_train.errors import OutputError, SettingsError
 from sg_train.training import checkpoint
+from sg_train.training.assembly import check_engine
 from sg_train.training.run import resume, train
 from sg_train.training.run_directory import RunDirectory
 
@@ -52,9 +53,15 @@ def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[P
 
 
 def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
+    seen: list[Config] = []
+    no_sweep = {f"sweep.{key}": value for key, value in SweepConfig()}
     for settings in choose(config.sweep):
         where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
-        of_point = with_settings(config, {**settings, "sweep.values": {}})
+        of_point = with_settings(config, {**settings, **no_sweep})
+        check_engine(of_point)
+        if of_point in seen:
+            raise SettingsError(f"sweep.values: {where} would be the same run twice")
+        seen.append(of_point)
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
         is_begun = is_done or checkpoint.has_any(run.checkpoints_directory)
@@ -86,7 +93,10 @@ def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
         for combination in itertools.product(*sweep.values.values()):
             yield dict(zip(keys, combination, strict=True))
         return
-    for number in random.Random(sweep.seed).sample(range(total), sweep.samples):
+    generator, numbers = random.Random(sweep.seed), dict[int, None]()
+    while len(numbers) < sweep.samples:  # not sample(), for which there may be too many
+        numbers[generator.randrange(total)] = None
+    for number in numbers:
         point, rest = {}, number
         for key, values in sweep.values.items():
             rest, place = divmod(rest, len(values))

@@ -6,6 +6,7 @@ npy          NAME.npy, (V, D) float32, and the words in NAME.words.txt, one a li
 """
 
 import json
+import tokenize
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from sg_train.errors import OutputError, VectorsError
 from sg_train.files import atomic_file
-from sg_train.vectors.word2vec_formats import check_finite, check_words
+from sg_train.vectors.word2vec_formats import check_finite
 from sg_train.vectors.word_vectors import WordVectors
 
 _FORMAT = "sg-train vectors 1"
@@ -26,10 +27,10 @@ def save_safetensors(vectors: WordVectors, path: Path) -> None:
     """Write one safetensors file.
 
     Raises:
-        VectorsError: a word holds white space, or a vector is not finite.
+        VectorsError: a word holds a line end, or a vector is not finite.
         OutputError: the file cannot be written, or reads back as something else.
     """
-    check_words(vectors)
+    _check(vectors)
     # safetensors takes the memory of an array as it lies, strides or not.
     matrix = np.ascontiguousarray(vectors.matrix, dtype=np.float32)
     words = np.frombuffer(_lines(vectors), dtype=np.uint8)
@@ -75,16 +76,20 @@ def save_npy(vectors: WordVectors, path: Path) -> None:
     """Write an array file, and the words beside it.
 
     Raises:
-        VectorsError: a word holds white space, a vector is not finite, or the name
+        VectorsError: a word holds a line end, a vector is not finite, or the name
             does not end in .npy.
         OutputError: a file cannot be written, or reads back as something else.
     """
     if path.suffix != ".npy":
         raise VectorsError(f"{path}: the name of an npy file must end in .npy")
-    check_words(vectors)
-    with atomic_file(_words_file(path)) as file:
-        file.write(_lines(vectors))
-    with atomic_file(path) as file:
+    _check(vectors)
+    if _words_file(path).exists() and not path.exists():
+        raise VectorsError(
+            f"{_words_file(path)}: is there already, without {path}; choose another "
+            "name"
+        )
+    with atomic_file(path) as file, atomic_file(_words_file(path)) as words:
+        words.write(_lines(vectors))
         np.save(file, np.ascontiguousarray(vectors.matrix, dtype=np.float32))
         file.seek(0)
         read = np.load(file, allow_pickle=False)
@@ -106,13 +111,21 @@ def load_npy(path: Path) -> WordVectors:
         ) from error
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise VectorsError(f"{path}: damaged npy file ({error})") from error
     if matrix.ndim != 2 or matrix.dtype != np.float32:
         raise VectorsError(
-            f"{path}: {matrix.ndim} dimensions of {matrix.dtype}, expected 2 of float32"
+            f"{path}: {matrix.ndim} dimensions of {matrix.dtype}, expected 2 of "
+            "float32; numpy's astype('float32') makes a matrix so"
         )
     return _complete(path, text, matrix)
+
+
+def _check(vectors: WordVectors) -> None:
+    for word in vectors.words:
+        if not word or "\n" in word or "\r" in word:
+            raise VectorsError(f"{word!r}: a word must be of one line, and not empty")
+    check_finite(vectors)
 
 
 def _words_file(path: Path) -> Path:
@@ -125,11 +138,17 @@ def _lines(vectors: WordVectors) -> bytes:
 
 def _complete(path: Path, text: bytes, matrix: NDArray[np.float32]) -> WordVectors:
     try:
-        words = text.decode().split("\n")
+        words = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise VectorsError(f"{path}: its words are not UTF-8") from error
     if words[-1] == "":
         words.pop()
+    if 0 in matrix.shape:
+        raise VectorsError(
+            f"{path}: {len(matrix)} vectors of {matrix.shape[1]} numbers?"
+        )
+    if "" in words:
+        raise VectorsError(f"{path}: the word of vector {words.index('') + 1} is empty")
     if len(words) != len(matrix):
         raise VectorsError(f"{path}: {len(words)} words for {len(matrix)} vectors")
     vectors = WordVectors(words, matrix)

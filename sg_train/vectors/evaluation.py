@@ -14,6 +14,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
+from sg_train.errors import VectorsError
 from sg_train.vectors.queries import AnalogyMethod, analogy_scores
 from sg_train.vectors.questions import (
     AnalogyTest,
@@ -83,8 +84,12 @@ class Evaluation:
         """Read the tests.
 
         Raises:
-            VectorsError: a file cannot be read.
+            VectorsError: a file cannot be read, or two have the same name.
         """
+        names = [path.stem for path in (*similarity, *analogies)]
+        for name in names:
+            if names.count(name) > 1:
+                raise VectorsError(f"two tests have the name {name}; rename a file")
         return cls(
             [read_similarity(path) for path in similarity],
             [read_analogies(path) for path in analogies],
@@ -92,6 +97,14 @@ class Evaluation:
             match_case,
             method,
         )
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tests."""
+        return [
+            *(test.name for test in self.similarity),
+            *(test.name for test in self.analogies),
+        ]
 
     def __call__(self, vectors: WordVectors) -> list[Score]:
         """Score vectors in every test, in the order given."""

@@ -33,8 +33,19 @@ _SAVE = {
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+_FASTTEXT = (793712314).to_bytes(4, "little")
 _NPY = b"\x93NUMPY"
 _PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
+
+
+def format_of(path: Path) -> VectorFormat | None:
+    """Tell the format that a file's ending stands for, if it stands for one."""
+    endings: dict[str, VectorFormat] = {
+        ".bin": "binary",
+        ".npy": "npy",
+        ".safetensors": "safetensors",
+    }
+    return endings.get(path.suffix)
 
 
 def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
@@ -80,9 +91,15 @@ def _read_compressed(file: BinaryIO, path: Path) -> WordVectors:
 
 
 def _refuse_pickles(start: bytes, path: Path) -> None:
-    if start.startswith((*_PICKLE, _ZIP)):
+    if start.startswith(_PICKLE):
         raise VectorsError(
-            f"{path}: looks like a file that gensim or torch saved by pickle, which is "
-            "never loaded, since it may run code; convert it in gensim: "
+            f"{path}: looks like a file that gensim saved by pickle, which is never "
+            "loaded, since it may run code; convert it in gensim: "
             "KeyedVectors.load(FILE).save_word2vec_format('vectors.txt')"
+        )
+    if start.startswith(_ZIP):
+        raise VectorsError(f"{path}: a zip archive; unpack it and give the file inside")
+    if start.startswith(_FASTTEXT):
+        raise VectorsError(
+            f"{path}: a model of fastText; give the .vec file that lies beside it"
         )

@@ -32,14 +32,15 @@ def save_projector(vectors: WordVectors, path: Path) -> None:
             other files.
     """
     check_words(vectors)
-    if path.exists() and not path.is_dir():
+    if (path.exists() and not path.is_dir()) or path.parent.is_file():
         raise OutputError(f"{path}: not a directory, which the projector needs")
     if path.is_dir() and not {file.name for file in path.iterdir()} <= {*_FILES}:
         raise OutputError(f"{path}: holds other files; choose another directory")
     numbers = WordVectors([""] * len(vectors), vectors.matrix)
     with atomic_directory(path) as aside:
-        (aside / "projector_config.pbtxt").write_text(_CONFIG)
-        (aside / "metadata.tsv").write_text("".join(f"{w}\n" for w in vectors.words))
+        (aside / "projector_config.pbtxt").write_text(_CONFIG, "utf-8")
+        words = "".join(f"{word}\n" for word in vectors.words)
+        (aside / "metadata.tsv").write_text(words, "utf-8", newline="")
         with (aside / "vectors.tsv").open("w+b") as file:
             last = write_rows(file, numbers, "\t")
             for row, place in ((0, 0), (-1, last)):

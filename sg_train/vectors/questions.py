@@ -7,6 +7,8 @@ between them, with or without a header. Analogies: four words a line under headi
 """
 
 import csv
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,18 +53,23 @@ def read_similarity(path: Path) -> SimilarityTest:
     pairs: list[tuple[str, str, float]] = []
     separator: str | None = None
     for number, line in _lines(path):
-        if not pairs and separator is None:
+        is_first = separator is None
+        if separator is None:
             separator = next((mark for mark in _SEPARATORS if mark in line), " ")
         fields = _split(line, separator)
+        if is_first and len(fields) >= 3 and not re.search(r"\d", fields[2]):
+            continue  # a header
         try:
-            one, other, score = fields[:3]
-            pairs.append((one, other, float(score)))
+            one, other, text = fields[:3]
+            score = float(text)
+            if not (one and other and math.isfinite(score)):
+                raise ValueError
         except ValueError as error:
-            if not pairs and len(fields) >= 3:  # a header
-                continue
             raise VectorsError(
-                f"{path}, line {number}: expected two words and a number, not {line!r}"
+                f"{path}, line {number}: expected two words and a number with a "
+                f"decimal point in the first three columns, not {_short(line)!r}"
             ) from error
+        pairs.append((one, other, score))
     if not pairs:
         raise VectorsError(f"{path}: holds no pair of words with a score")
     return SimilarityTest(path.stem, pairs)
@@ -77,13 +84,14 @@ def read_analogies(path: Path) -> AnalogyTest:
     sections: list[tuple[str, list[tuple[str, str, str, str]]]] = []
     for number, line in _lines(path):
         if line.startswith(":"):
-            sections.append((line.lstrip(": "), []))
+            name = line.lstrip(": ") or "unnamed"
+            sections.append((f"{name} (section)" if name == "total" else name, []))
             continue
         words = line.split()
         if len(words) != 4:
             raise VectorsError(
                 f"{path}, line {number}: expected four words or `: section`, not "
-                f"{line!r}"
+                f"{_short(line)!r}"
             )
         if not sections:
             sections.append((path.stem, []))
@@ -94,11 +102,18 @@ def read_analogies(path: Path) -> AnalogyTest:
     return AnalogyTest(path.stem, sections)
 
 
-def _split(line: str, separator: str | None) -> list[str]:
-    if separator in (None, " "):
+def _split(line: str, separator: str) -> list[str]:
+    if separator == " ":
         return line.split()
-    fields = next(csv.reader([line], delimiter=separator))
+    try:
+        fields = next(csv.reader([line], delimiter=separator))
+    except csv.Error:  # a field beyond all bounds
+        return []
     return [field.strip() for field in fields]
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= 80 else f"{line[:77]}..."
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -20,9 +20,11 @@ from sg_train.files import atomic_file
 from sg_train.vectors.word_vectors import WordVectors
 
 _ROWS_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 1 << 22
 _LONGEST_WORD = 1 << 16  # bytes
 _LONGEST_NUMBER = 32  # bytes
 _WIDEST = 1 << 20  # dimensions
+_MARK = b"\xef\xbb\xbf"  # that some editors put before UTF-8
 _OF_NUMBERS = b"0123456789+-.eE"
 
 
@@ -100,7 +102,8 @@ def check_words(vectors: WordVectors) -> None:
     for word in vectors.words:
         if word.split() != [word]:
             raise VectorsError(
-                f"{word!r}: a word with white space cannot be written to a vector file"
+                f"{word!r}: a word with white space cannot be written to such a file; "
+                "the formats safetensors and npy hold any word"
             )
     check_finite(vectors)
 
@@ -130,6 +133,8 @@ def read(file: BinaryIO, path: Path, size: int | None = None) -> WordVectors:
         VectorsError: the file is damaged; the message has the line.
         OSError: it cannot be read.
     """
+    start = len(_MARK) * (file.read(len(_MARK)) == _MARK)
+    file.seek(start)
     first = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * _WIDEST)
     fields = first.split()
     if len(fields) == 2 and all(field.isdigit() for field in fields):
@@ -143,7 +148,7 @@ def read(file: BinaryIO, path: Path, size: int | None = None) -> WordVectors:
             f"{path}, line 1: expected the number of vectors and their dimension, or a "
             "word and its numbers; is it a vector file?"
         )
-    file.seek(0)
+    file.seek(start)
     return _Reader(path, 1, len(fields) - 1, None, size).read_text(file)
 
 
@@ -165,7 +170,9 @@ class _Reader:
         self._first_line = first_line
         self._dimension = dimension
         self._rows = rows
-        room = rows if rows is not None and size is not None else _ROWS_AT_ONCE
+        room = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // dimension))
+        if rows is not None and size is not None:
+            room = rows
         self._matrix = np.empty((room, dimension), dtype=np.float32)
         self._words: dict[str, int] = {}
 
@@ -173,13 +180,16 @@ class _Reader:
         longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
         for number, line in enumerate(iter(lambda: file.readline(longest), b"")):
             where = f"{self._path}, line {self._first_line + number}"
+            if line.isspace() and not file.read(_LONGEST_WORD).strip():
+                break  # empty lines at the end
             if number == self._rows:
                 raise VectorsError(
                     f"{where}: more vectors than the {self._rows} of line 1"
                 )
             word, numbers = self._split(line, where)
             try:
-                row = np.array(numbers, dtype=np.float32)
+                with np.errstate(over="ignore"):  # infinity is refused below
+                    row = np.array(numbers, dtype=np.float32)
             except ValueError as error:
                 raise VectorsError(f"{where}: {error}") from error
             self._add(word, row, where)

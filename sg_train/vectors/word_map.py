@@ -1,5 +1,6 @@
 """Words as points on a plane."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,9 +48,19 @@ def content_words(vectors: WordVectors, count: int) -> list[str]:
     rows = [
         row
         for row in np.argsort(-lengths, kind="stable").tolist()
-        if frequent.words[row].isalpha() and len(frequent.words[row]) >= _SHORTEST_WORD
+        if _is_word(frequent.words[row])
     ]
     return [frequent.words[row] for row in sorted(rows[:count])]
+
+
+def _is_word(word: str) -> bool:
+    """Say whether it is of letters and marks, and long enough where letters have case.
+
+    (A Chinese or Japanese word may well have one or two characters.)
+    """
+    if any(unicodedata.category(character)[0] not in "LM" for character in word):
+        return False
+    return word.lower() == word.upper() or len(word) >= _SHORTEST_WORD
 
 
 def make_map(
@@ -73,7 +84,10 @@ def make_map(
     """
     rows = sorted({vectors.id(word) for word in words})
     if len(rows) < 3:
-        raise VectorsError(f"a map takes at least 3 words, not {len(rows)}")
+        raise VectorsError(
+            f"a map takes at least 3 words, there are {len(rows)} to draw; give more "
+            "words with --words"
+        )
     points = unit(vectors.matrix[rows]).astype(np.float64)
     places = _pca(points) if projection == "pca" else _tsne(points, seed)
     return WordMap(
