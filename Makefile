@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint soak bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/sg-train train configs/quickstart.yaml --overwrite
@@ -22,6 +22,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: $(VENV)/installed-dev
+	SG_TRAIN_EXAMPLES=3000 $(BIN)/python -m pytest -s -q tests/test_hostile.py
+	SG_TRAIN_KILLS=100 $(BIN)/python -m pytest -s -q tests/test_resume.py -k killed
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.ingest data/sotu.txt --repeats 3

@@ -1,0 +1,324 @@
+"""Every parser against damaged and made-up input: a right result or one clear line.
+
+`make soak` runs this with many times the examples; SG_TRAIN_EXAMPLES sets how many.
+"""
+
+import bz2
+import contextlib
+import gzip
+import json
+import lzma
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sg_train.config import Config, CorpusConfig, VocabularyConfig, load_config
+from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.prepare import prepare
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import SgTrainError
+from sg_train.training import checkpoint
+from sg_train.training.checkpoint import State
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
+from sg_train.vectors.questions import read_analogies, read_similarity
+from sg_train.vectors.word_vectors import WordVectors
+
+EXAMPLES = int(os.environ.get("SG_TRAIN_EXAMPLES", "60"))
+TRIED: Counter[str] = Counter()
+hostile = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def count() -> Iterator[None]:
+    yield
+    print("inputs tried:", dict(TRIED))  # noqa: T201
+
+
+NUMBERS = [b"0", b"-1", b"1e39", b"nan", b"999999999999", b"18446744073709551616"]
+PIECES = [b"", b"\0", b"\n", b"\r\n", b" ", b"\t", b"\xff", b"\xef\xbb\xbf", b"\x85"]
+PIECES += [b'"', b"{", b"[", b":", b"$", b"\xc2\xa0", "\u2028".encode(), *NUMBERS]
+
+
+@st.composite
+def damages(draw: st.DrawFn) -> Callable[[bytes], bytes]:
+    """Draw a way to damage a file: cut, flip, put in, take out, double a part."""
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["cut", "flip", "insert", "remove", "double"]),
+                st.floats(0, 1),
+                st.integers(1, 40),
+                st.sampled_from(PIECES) | st.binary(max_size=9),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+
+    def damage(content: bytes) -> bytes:
+        for kind, where, length, piece in steps:
+            place = int(where * len(content))
+            rest = content[place:]
+            content = (
+                content[:place]
+                + {
+                    "cut": b"",
+                    "flip": bytes(byte ^ length for byte in rest[:1]) + rest[1:],
+                    "insert": piece + rest,
+                    "remove": rest[length:],
+                    "double": rest[:length] + rest,
+                }[kind]
+            )
+        return content
+
+    return damage
+
+
+@contextlib.contextmanager
+def or_one_line(parser: str) -> Iterator[None]:
+    TRIED[parser] += 1
+    try:
+        yield
+    except SgTrainError as error:
+        # What the command line makes one line of; nothing else may come out.
+        assert str(error).strip()  # noqa: PT017
+
+
+def check(vectors: WordVectors) -> None:
+    assert vectors.matrix.shape[0] == len(vectors.words) == len(set(vectors.words))
+    assert 0 not in vectors.matrix.shape
+    assert vectors.matrix.dtype == np.float32
+    assert np.isfinite(vectors.matrix).all()
+    assert all(vectors.words)
+
+
+VECTORS = WordVectors(
+    ["the", "b", "東京", "1", '"'],
+    np.linspace(-2, 3, 15, dtype=np.float32).reshape(5, 3),
+)
+FORMS: list[VectorFormat] = ["text", "binary", "glove", "safetensors", "npy"]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("form", FORMS)
+@hostile
+@given(damage=damages())
+def test_vector_files(form: VectorFormat, packed, damage) -> None:
+    file = Path("v.npy")
+    if not file.with_suffix(f".{form}").exists():
+        save_vectors(VECTORS, file, form)
+        file.with_suffix(f".{form}").write_bytes(file.read_bytes())
+    content = damage(file.with_suffix(f".{form}").read_bytes())
+    content = gzip.compress(content) if packed else content
+    file.unlink(missing_ok=True)  # a new file: the old one may still be mapped
+    file.write_bytes(content)
+    with or_one_line(f"vectors, {form}"):
+        check(load_vectors(file))
+
+
+@hostile
+@given(content=st.binary(max_size=200))
+def test_junk_as_vectors(content: bytes) -> None:
+    Path("v").write_bytes(content)
+    with or_one_line("vectors, junk"):
+        check(load_vectors(Path("v")))
+
+
+@hostile
+@given(damage=damages())
+def test_words_of_an_array(damage) -> None:
+    save_vectors(VECTORS, Path("v.npy"), "npy")
+    words = Path("v.words.txt")
+    words.write_bytes(damage(words.read_bytes()))
+    with or_one_line("words of npy"):
+        check(load_vectors(Path("v.npy")))
+    words.unlink()
+    Path("v.npy").unlink()
+
+
+@hostile
+@given(damage=damages())
+def test_question_files(damage) -> None:
+    Path("s").write_bytes(damage(b"word1\tword2\tscore\na\tb\t1.5\nc\td\t2\n"))
+    with or_one_line("similarity"):
+        for one, other, score in read_similarity(Path("s")).pairs:
+            assert one
+            assert other
+            assert np.isfinite(score)
+    Path("q").write_bytes(damage(b": one\na b c d\ne f g h\n: two\na b e f\n"))
+    with or_one_line("analogies"):
+        assert read_analogies(Path("q")).sections
+
+
+SECTIONS = list(Config.model_fields)
+YAML = Config().to_yaml().encode()
+
+
+@hostile
+@given(damage=damages())
+def test_configs(damage) -> None:
+    Path("c.yaml").write_bytes(damage(YAML))
+    with or_one_line("config"):
+        config = load_config(Path("c.yaml"))
+        Path("again.yaml").write_text(config.to_yaml())
+        assert load_config(Path("again.yaml")) == config
+
+
+@hostile
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(list(Config.model_fields)), inner, max_size=3
+            )
+        ),
+        max_leaves=8,
+    )
+)
+def test_made_up_settings(value: object) -> None:
+    Path("c.yaml").write_text(json.dumps(value))
+    with or_one_line("config, made up"):
+        load_config(Path("c.yaml"))
+
+
+def test_hostile_yaml() -> None:
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n"
+    for level in range(1, 12):
+        before, now = chr(96 + level), chr(97 + level)
+        bomb += f"{now}: &{now} [{','.join([f'*{before}'] * 9)}]\n"
+    tagged = "model: !!python/object/apply:os.system ['touch owned']"
+    for content in (bomb, tagged, "? [a]\n: b", "{" * 5000, "a: " * 500, "- &x [*x]"):
+        Path("c.yaml").write_text(content)
+        with or_one_line("config, hostile"):
+            load_config(Path("c.yaml"))
+    assert not Path("owned").exists()
+
+
+@hostile
+@given(damage=damages())
+def test_vocabularies(damage) -> None:
+    Path("v.tsv").write_bytes(damage(b"the\t9\nof\t5\n\xc3\xa9\t5\nz\t1\n"))
+    with or_one_line("vocabulary"):
+        vocabulary = Vocabulary.load(Path("v.tsv"))
+        assert len(set(vocabulary.words)) == len(vocabulary) > 0
+        assert (vocabulary.counts > 0).all()
+
+
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "cp1252", "shift-jis"]
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+def prepare_text(content: bytes, tokenizer: str, errors: str) -> None:
+    Path("t").write_bytes(content)
+    settings = CorpusConfig(
+        paths=["t"],
+        tokenizer=tokenizer,
+        errors=errors,
+    )
+    corpus = prepare(
+        settings, VocabularyConfig(min_count=1), Path("c"), 1, overwrite=True
+    )
+    counted = np.zeros(len(corpus.vocabulary), dtype=np.int64)
+    for block in range(len(corpus.block_starts) - 1):
+        ids = corpus.block(block).ids
+        counted += np.bincount(ids, minlength=len(counted))
+    assert (counted == corpus.vocabulary.counts).all()
+    assert all(word.split() == [word] for word in corpus.vocabulary.words)
+
+
+@pytest.mark.parametrize("tokenizer", ["words", "whitespace"])
+@hostile
+@given(
+    text=st.text(max_size=60),
+    encoding=st.sampled_from(ENCODINGS),
+    newline=st.sampled_from(["\n", "\r\n", "\r", "\u2028", "\x85"]),
+    errors=st.sampled_from(["strict", "replace"]),
+)
+def test_texts(tokenizer: str, text, encoding, newline, errors) -> None:
+    content = (text + newline + text).encode(encoding, "replace")
+    with or_one_line("text"):
+        prepare_text(content, tokenizer, errors)
+
+
+@pytest.mark.parametrize("form", PACK)
+@hostile
+@given(damage=damages())
+def test_compressed_texts(form: str, damage) -> None:
+    packed = PACK[form](b"some words of a text\nsome more words\n" * 9)
+    with or_one_line(f"text, {form}"):
+        prepare_text(damage(packed), "words", "strict")
+
+
+FILES = ["ids.i32", "offsets.i64", "vocabulary.tsv", "meta.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@hostile
+@given(damage=damages())
+def test_prepared_corpora(name: str, damage) -> None:
+    if not Path("c").exists():
+        prepare_text(b"a b c a b a\nc c a\n" * 40, "words", "strict")
+    file = Path("c", name)
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    try:
+        with or_one_line(f"corpus, {name}"):
+            corpus = EncodedCorpus.load(Path("c"))
+            for number in range(len(corpus.block_starts) - 1):
+                block = corpus.block(number)
+                assert block.ids.min() >= 0
+                assert block.ids.max() < len(corpus.vocabulary)
+                assert block.offsets[0] == 0
+                assert block.offsets[-1] == len(block.ids)
+    finally:
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", ["state.json", "weights.safetensors"])
+@hostile
+@given(damage=damages())
+def test_checkpoints(name: str, damage) -> None:
+    weights = dict.fromkeys("uv", VECTORS.matrix)
+    state = State(3, 4, {}, {}, {}, None)
+    Path("k").mkdir(exist_ok=True)
+    checkpoint.save_weights(Path("k/weights.safetensors"), weights)
+    Path("k/state.json").write_bytes(state.to_json(weights))
+    file = Path("k", name)
+    file.write_bytes(damage(file.read_bytes()))
+    with or_one_line(f"checkpoint, {name}"):
+        found, read = checkpoint.load(Path("k"))
+        assert found == state
+        assert all(np.array_equal(read[key], weights[key]) for key in "uv")
+
+
+@hostile
+@given(damage=damages())
+def test_records_of_a_run(damage) -> None:
+    run = RunDirectory(Path("r"))
+    run.path.mkdir(exist_ok=True)
+    run.metrics_file.write_bytes(
+        damage(b'{"words": 1, "seconds": 0.5, "loss": 2}\n' * 3)
+    )
+    with or_one_line("metrics"):
+        assert all("words" in line for line in run.load_metrics())
+    run.record_file.write_bytes(damage(b'{"config_hash": "x", "corpus": {"words": 1}}'))
+    with or_one_line("record"):
+        assert isinstance(run.load_record(), dict)
