@@ -101,6 +101,8 @@ def test_what_others_could_not_read_is_refused(
         (b"2 2\na 1 2\nb 1 nan\n", "line 3: the vector of 'b' is not finite"),
         (b"2 2\na 1 2\n\xff 1 2\n", "line 3: .* can't decode"),
         (b"1 2\na \x00\x00\x80\x3f\x00", "vector 1: the file ends there"),
+        (b"1 1\n \x00\x00\x80\x3f", "vector 1: '' is no word"),
+        (b"1 1\na\nb \x00\x00\x80\x3f", "vector 1: .* is no word"),
         (b"1 1\n\xff \x00\x00\x80\x3f", "vector 1: .* can't decode"),
     ],
 )

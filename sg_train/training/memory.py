@@ -25,7 +25,7 @@ def memory_needed(config: Config, vocabulary_size: int) -> dict[str, float]:
         "libraries": _LIBRARIES,
         "u and v": matrices,
         "words and tables": float(_A_WORD * vocabulary_size),
-        "a checkpoint while it is written": 2 * matrices,
+        "a checkpoint while it is written": 3 * matrices,
     }
     if config.training.engine == "autograd":
         columns = 2 * config.sampling.window + config.sampling.negatives + 8

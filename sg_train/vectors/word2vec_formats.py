@@ -235,6 +235,8 @@ class _Reader:
             text = word.decode()
         except UnicodeDecodeError as error:
             raise VectorsError(f"{where}: {error}") from error
+        if not text or "\n" in text:
+            raise VectorsError(f"{where}: {text!r} is no word")
         number = len(self._words)
         if self._words.setdefault(text, number) != number:
             raise VectorsError(f"{where}: {text!r} stands there twice")

@@ -1,0 +1,102 @@
+"""The memory that preparing and training take, beside what the formula says.
+
+    python -m benchmarks.memory TEXT [--words 10000000 100000000]
+
+Texts of so many words are grown from the sample: words are drawn by a Zipf-Mandelbrot
+law, and the rare ones are new, so that there are ever more distinct words, as in real
+text. Each command is a process of its own; what is compared with the formula is its
+peak, the maximum resident set.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import machine
+from sg_train.config import Config
+from sg_train.training.memory import memory_needed
+
+WORDS_A_LINE = 25
+LINES_AT_ONCE = 40_000
+
+
+def grow(sample: Path, words: int, out: Path) -> None:
+    """Write a text whose word of rank r has a share of 1 / (r + 2.7)."""
+    generator = np.random.default_rng(1)
+    names = list(dict.fromkeys(sample.read_text().lower().split()))
+    # Heaps' law: so many distinct words may appear in a text of this size.
+    ranks = int(60 * words**0.6)
+    cumulated = np.cumsum(1 / (np.arange(ranks) + 2.7))
+    with out.open("w") as file:
+        written = 0
+        while written < words:
+            size = min(LINES_AT_ONCE * WORDS_A_LINE, words - written)
+            drawn = generator.random(size) * cumulated[-1]
+            ids = np.searchsorted(cumulated, drawn).tolist()
+            text = [names[i] if i < len(names) else f"word{i}" for i in ids]
+            for start in range(0, size, WORDS_A_LINE):
+                file.write(" ".join(text[start : start + WORDS_A_LINE]) + "\n")
+            written += size
+
+
+def peak(*arguments: str) -> float:
+    """Run a command of ours; return its peak memory in bytes."""
+    code = (
+        "import resource, subprocess, sys; "
+        "subprocess.run(sys.argv[1:], check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    )
+    command = [sys.executable, "-m", "sg_train", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--words", type=int, nargs="*", default=[10**6, 10**7])
+    parser.add_argument("--dimensions", type=int, nargs="*", default=[100, 300])
+    options = parser.parse_args()
+    print(f"{machine()}\n")
+    print("| words | distinct | vocabulary | command | MB | formula | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for words in options.words:
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            grow(options.text, words, directory / "text.txt")
+            corpus = directory / "corpus"
+            used = peak("prepare", str(directory / "text.txt"), "--out", str(corpus))
+            meta = json.loads((corpus / "meta.json").read_text())
+            sizes = f"{meta['words_read']:,} | {meta['distinct_words_read']:,}"
+            sizes += f" | {meta['vocabulary']:,}"
+            print(f"| {sizes} | prepare | {used / 1e6:,.0f} | | |", flush=True)
+            for dimension in options.dimensions:
+                sets = {"model.dimension": dimension, "training.epochs": 1}
+                used = peak(
+                    *("train", "--corpus", str(corpus), "--out", str(directory / "r")),
+                    *("--overwrite", "--set", "checkpoint.every_seconds=1"),
+                    *(x for k, v in sets.items() for x in ("--set", f"{k}={v}")),
+                )
+                config = Config.model_validate({"model": {"dimension": dimension}})
+                formula = sum(memory_needed(config, meta["vocabulary"]).values())
+                print(
+                    f"| {sizes} | train, {dimension} | {used / 1e6:,.0f} | "
+                    f"{formula / 1e6:,.0f} | {used / formula:.2f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
