@@ -10,6 +10,7 @@ peak, the maximum resident set.
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from sg_train.config import Config
 from sg_train.training.memory import memory_needed
 
 WORDS_A_LINE = 25
+MOST = 200_000  # words in the vocabulary
+PREPARE = 190e6  # the libraries, and chunks of text in work
 LINES_AT_ONCE = 40_000
 
 
@@ -77,11 +80,25 @@ def main() -> None:
             directory = Path(name)
             grow(options.text, words, directory / "text.txt")
             corpus = directory / "corpus"
-            used = peak("prepare", str(directory / "text.txt"), "--out", str(corpus))
-            meta = json.loads((corpus / "meta.json").read_text())
-            sizes = f"{meta['words_read']:,} | {meta['distinct_words_read']:,}"
-            sizes += f" | {meta['vocabulary']:,}"
-            print(f"| {sizes} | prepare | {used / 1e6:,.0f} | | |", flush=True)
+            for limit in ("null", "100"):
+                used = peak(
+                    *("prepare", str(directory / "text.txt"), "--out", str(corpus)),
+                    *("--overwrite", "--set", f"corpus.memory_limit={limit}"),
+                    *("--set", f"vocabulary.max_vocabulary={MOST}"),
+                )
+                meta = json.loads((corpus / "meta.json").read_text())
+                sizes = f"{meta['words_read']:,} | {meta['distinct_words_read']:,}"
+                sizes += f" | {meta['vocabulary']:,}"
+                counting = 500 * meta["distinct_words_read"]
+                if limit != "null":
+                    counting = min(counting, int(limit) * 1_000_000)
+                formula = PREPARE + counting + 400 * meta["vocabulary"]
+                print(
+                    f"| {sizes} | prepare, memory_limit {limit} | {used / 1e6:,.0f} | "
+                    f"{formula / 1e6:,.0f} | {used / formula:.2f} |",
+                    flush=True,
+                )
+                shutil.rmtree(corpus) if limit == "null" else None
             for dimension in options.dimensions:
                 sets = {"model.dimension": dimension, "training.epochs": 1}
                 used = peak(

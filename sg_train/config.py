@@ -80,6 +80,12 @@ class CorpusConfig(_Section):
         default="strict",
         description="whether invalid UTF-8 and NUL bytes are refused or replaced",
     )
+    memory_limit: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="megabytes for distinct words while they are counted, the others "
+        "go to disk; by default half of what is free",
+    )
     prepared: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="directory of the encoded corpus; by default one in `corpora/`, "

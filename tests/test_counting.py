@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from sg_train.corpus.counting import WordCounter, split_text, split_texts
 from sg_train.corpus.tokenizer import WhitespaceTokenizer, WordsTokenizer
+from sg_train.corpus.word_runs import WordRuns
 
 lines = st.lists(
     st.text(st.sampled_from("ab'’é. \t\u00a0"), max_size=12), min_size=1, max_size=8
@@ -24,7 +26,7 @@ def by_hand(text: str) -> list[list[str]]:
 @given(chunks=st.lists(lines, min_size=1, max_size=4))
 def test_ids_and_lines_are_those_of_a_plain_loop(chunks: list[list[str]]) -> None:
     tokenizer = WordsTokenizer("lower")
-    counter = WordCounter(tokenizer)
+    counter = WordCounter(tokenizer, WordRuns(Path()))
     everything = Counter[str]()
     for chunk in chunks:
         text = "\n".join(chunk) + "\n"
@@ -41,7 +43,7 @@ def test_ids_and_lines_are_those_of_a_plain_loop(chunks: list[list[str]]) -> Non
 
 def test_ids_are_by_first_sight() -> None:
     tokenizer = WhitespaceTokenizer()
-    counter = WordCounter(tokenizer)
+    counter = WordCounter(tokenizer, WordRuns(Path()))
     ids, _ = counter.encode(split_text(b"b a b c\n", tokenizer.fold))
     assert ids.tolist() == [0, 1, 0, 2]
     assert counter.words == ["b", "a", "c"]
@@ -57,7 +59,7 @@ def test_an_unfinished_line_says_so() -> None:
 
 def test_many_distinct_words_outgrow_the_first_table() -> None:
     tokenizer = WhitespaceTokenizer()
-    counter = WordCounter(tokenizer)
+    counter = WordCounter(tokenizer, WordRuns(Path()))
     text = " ".join(f"w{i}" for i in range(200_000)).encode() + b"\n"
     for _ in range(2):
         ids, _ = counter.encode(split_text(text, tokenizer.fold))

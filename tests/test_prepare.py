@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sg_train.config import CorpusConfig, VocabularyConfig
@@ -223,3 +224,36 @@ def test_a_full_disk_is_noticed_however_little_is_written(
     with pytest.raises(OutputError, match="No space left on device"):
         prepare(settings(text), VocabularyConfig(), Path("c"), 1)
     assert not Path("c").exists()
+
+
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    lines=st.lists(
+        st.lists(st.integers(0, 40).map("w{}".format), max_size=9), min_size=1
+    ),
+    most=st.integers(1, 30),
+    keep=st.none() | st.integers(2, 20),
+)
+def test_too_many_words_for_memory_change_nothing(
+    tmp_path_factory, monkeypatch, lines, most: int, keep: int | None
+) -> None:
+    directory = tmp_path_factory.mktemp("spill")
+    monkeypatch.chdir(directory)
+    Path("t").write_text("\n".join(" ".join(line) for line in lines))
+    chunks = partial(reader.read_chunks, size=50)
+    monkeypatch.setattr(module, "read_chunks", chunks)
+    monkeypatch.setattr(module, "_BYTES_A_WORD", 1_000_000 // most)
+    found = []
+    for limit in (None, 1):
+        corpus = CorpusConfig(paths=["t"], memory_limit=limit)
+        vocabulary = VocabularyConfig(min_count=2, max_vocabulary=keep)
+        out = Path(f"c{limit}")
+        try:
+            prepare(corpus, vocabulary, out, 2)
+        except CorpusError as error:
+            found.append({"error": str(error).encode()})
+        else:
+            found.append({file.name: file.read_bytes() for file in out.iterdir()})
+    assert found[0] == found[1]

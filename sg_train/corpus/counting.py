@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sg_train.corpus.tokenizer import Tokenizer
+from sg_train.corpus.word_runs import WordRuns
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,24 @@ class WordCounter:
     """Numbers words by first sight and counts them.
 
     Attributes:
-        words: the distinct words; a word's provisional id is its place.
+        words: the distinct words in memory; a word's provisional id is its place, after
+            the ids that have gone into runs.
+        runs: words that have become too many for memory.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, runs: WordRuns, most_words: int | None = None
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            tokenizer: what a word is.
+            runs: where words go that are too many for memory.
+            most_words: how many words, and variants of them, may be in memory.
+        """
         self.words: list[str] = []
+        self.runs = runs
+        self._most_words = most_words
         self._tokenizer = tokenizer
         self._ids: dict[str, int] = {}
         # Tokens that are not themselves words, such as `don’t` or `the.`
@@ -94,6 +108,8 @@ class WordCounter:
             Their provisional ids, (n,) int32, and where in them each line starts,
             (lines + 1,) int64.
         """
+        if self._most_words is not None and self.size > self._most_words:
+            self.spill()
         ids, lengths = self._look_up(text.tokens)
         self._count(
             ids,
@@ -107,7 +123,20 @@ class WordCounter:
         else:
             inside = np.arange(positions[-1]) - np.repeat(positions[:-1], per_token)
             places = np.repeat(starts[text.places], per_token) + inside
-        return ids[places], positions[text.line_starts]
+        return ids[places] + np.int32(self.runs.ids), positions[text.line_starts]
+
+    @property
+    def size(self) -> int:
+        """How many words and variants are in memory."""
+        return len(self._ids) + len(self._variants)
+
+    def spill(self) -> None:
+        """Write the words in memory as a run, and begin anew."""
+        self.runs.add(self.words, self.counts)
+        self.words = []
+        self._ids.clear()
+        self._variants = {"": ()}
+        self._counts = np.zeros(1 << 16, dtype=np.int64)
 
     def _look_up(
         self, tokens: list[str]

@@ -2,15 +2,17 @@
 
 The first pass writes provisional ids and sentence lengths to disk while it counts. When
 the counts are known, the second pass renumbers them and drops the words that are left
-out of the vocabulary. Memory grows with the distinct words alone.
+out of the vocabulary. Memory grows with the distinct words, up to a limit; beyond it
+they go to disk, see `word_runs`.
 """
 
 import hashlib
+import heapq
 import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +34,13 @@ from sg_train.corpus.encoded import (
 from sg_train.corpus.reader import expand_paths, read_chunks
 from sg_train.corpus.tokenizer import make_tokenizer
 from sg_train.corpus.vocabulary import Vocabulary, rank_words
+from sg_train.corpus.word_runs import WordRuns
 from sg_train.errors import CorpusError
 from sg_train.files import atomic_directory
+from sg_train.machine import available_memory
 
 _WORDS_AT_ONCE = 1 << 22
+_BYTES_A_WORD = 500  # in memory, with its places in lists and tables
 
 
 def open_corpus(
@@ -92,25 +97,25 @@ def prepare(
         _check_replaceable(out, overwrite=overwrite)
     with atomic_directory(out) as aside:
         spool = _Spool(aside, corpus.max_sentence_length)
-        counter = _count(corpus, files, spool, threads)
-        places = _choose(counter, vocabulary, corpus.paths)
-        kept = Vocabulary(
-            [counter.words[place] for place in places.tolist()], counter.counts[places]
-        )
+        runs = WordRuns(aside)
+        counter = _count(corpus, files, spool, runs, threads)
+        choose = _choose_from_runs if runs else _choose
+        kept, final, total = choose(counter, vocabulary)
+        _check_enough(kept, total, vocabulary, corpus.paths)
         kept.save(aside / VOCABULARY_FILE)
-        final = np.full(len(counter.words), -1, dtype=np.int32)
-        final[places] = np.arange(len(places))
         digest = hashlib.sha256("\n".join(kept.words).encode())
         words, sentences = _renumber(spool, final, aside, digest)
         spool.remove()
+        del final  # it may be mapped
+        runs.remove()
         meta = {
             "format": FORMAT,
             "version": VERSION,
             "words": words,
             "sentences": sentences,
             "vocabulary": len(kept),
-            "words_read": int(counter.counts.sum()),
-            "distinct_words_read": len(counter.words),
+            "words_read": total.words,
+            "distinct_words_read": total.distinct,
             "checksum": digest.hexdigest()[:32],
             "fingerprint": fingerprint,
         }
@@ -149,7 +154,7 @@ def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Pa
 
 def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
     return {
-        **corpus.model_dump(exclude={"paths", "prepared"}),
+        **corpus.model_dump(exclude={"paths", "prepared", "memory_limit"}),
         **vocabulary.model_dump(),
     }
 
@@ -262,10 +267,14 @@ def _cut(lengths: NDArray[np.int64], limit: int) -> NDArray[np.int32]:
 
 
 def _count(
-    corpus: CorpusConfig, files: list[str], spool: _Spool, threads: int
+    corpus: CorpusConfig,
+    files: list[str],
+    spool: _Spool,
+    runs: WordRuns,
+    threads: int,
 ) -> WordCounter:
     tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
-    counter = WordCounter(tokenizer)
+    counter = WordCounter(tokenizer, runs, _most_words(corpus.memory_limit))
     chunks = chain.from_iterable(
         read_chunks(file, tokenizer.separators, corpus.errors) for file in files
     )
@@ -277,26 +286,82 @@ def _count(
             ids, line_starts = counter.encode(text)
             spool.write(ids, line_starts, ends_line=text.ends_line)
             bar.update(len(ids))
+    if runs:
+        counter.spill()
     return counter
 
 
+def _most_words(megabytes: int | None) -> int | None:
+    free = available_memory()
+    if megabytes is None:
+        return None if free is None else free // 2 // _BYTES_A_WORD
+    return megabytes * 1_000_000 // _BYTES_A_WORD
+
+
+class _Total(NamedTuple):
+    """What there was in a text."""
+
+    words: int
+    distinct: int
+    most_frequent: tuple[str, int]  # and how often it occurs
+
+
 def _choose(
-    counter: WordCounter, settings: VocabularyConfig, paths: list[str]
-) -> NDArray[np.int64]:
-    name = ", ".join(paths)
-    if not counter.words:
-        raise CorpusError(f"{name}: no words in it")
+    counter: WordCounter, settings: VocabularyConfig
+) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+    """Return the vocabulary and each provisional id's place in it, or -1."""
+    counts = counter.counts
     places = rank_words(
-        counter.words, counter.counts, settings.min_count, settings.max_vocabulary
+        counter.words, counts, settings.min_count, settings.max_vocabulary
     )
-    if len(places) < 2:
-        count, word = max(zip(counter.counts.tolist(), counter.words, strict=True))
+    kept = Vocabulary(
+        [counter.words[place] for place in places.tolist()], counts[places]
+    )
+    final = np.full(len(counter.words), -1, dtype=np.int32)
+    final[places] = np.arange(len(places))
+    top = max(zip(counts.tolist(), counter.words, strict=True), default=(0, ""))
+    return kept, final, _Total(int(counts.sum()), len(counts), (top[1], top[0]))
+
+
+def _choose_from_runs(
+    counter: WordCounter, settings: VocabularyConfig
+) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+    """Do as `_choose` does, with no more in memory than the vocabulary."""
+    words = distinct = 0
+    top = ("", 0)
+
+    def frequent() -> Iterator[tuple[int, str]]:
+        nonlocal words, distinct, top
+        for word, count in counter.runs.totals():
+            words, distinct = words + count, distinct + 1
+            top = max(top, (word, count), key=lambda pair: (pair[1], pair[0]))
+            if count >= settings.min_count:
+                yield -count, word
+
+    if settings.max_vocabulary is None:
+        ranked = sorted(frequent())
+    else:
+        ranked = heapq.nsmallest(settings.max_vocabulary, frequent())
+    kept = Vocabulary(
+        [word for _, word in ranked], np.array([-n for n, _ in ranked], dtype=np.int64)
+    )
+    places = {word: place for place, word in enumerate(kept.words)}
+    return kept, counter.runs.final_ids(places), _Total(words, distinct, top)
+
+
+def _check_enough(
+    kept: Vocabulary, total: _Total, settings: VocabularyConfig, paths: list[str]
+) -> None:
+    name = ", ".join(paths)
+    if not total.distinct:
+        raise CorpusError(f"{name}: no words in it")
+    if len(kept) < 2:
+        word, count = total.most_frequent
         raise CorpusError(
-            f"{name}: {len(places)} of {len(counter.words)} distinct words stay at "
+            f"{name}: {len(kept)} of {total.distinct} distinct words stay at "
             f"vocabulary.min_count={settings.min_count}, training needs 2 (the most "
             f"frequent, {word!r}, occurs {count} times); lower it or give more text"
         )
-    return places
 
 
 def _renumber(

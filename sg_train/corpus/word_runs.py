@@ -1,0 +1,92 @@
+"""Counts of words on disk, when there are too many distinct words for memory.
+
+Each time the words in memory become too many, they are written as a run: a file of
+lines `word TAB count TAB provisional id`, sorted by word, after which counting begins
+anew. A word may so be in several runs, with a provisional id in each. Merging the runs,
+which are all sorted, gives every word's whole count with little memory.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class WordRuns:
+    """The runs of one text."""
+
+    def __init__(self, directory: Path) -> None:
+        """Set up; nothing is written yet.
+
+        Args:
+            directory: where files may be written; they are removed by `remove`.
+        """
+        self._directory = directory
+        self._files: list[Path] = []
+        self._ids = 0
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @property
+    def ids(self) -> int:
+        """How many provisional ids the runs hold: the first id of the next one."""
+        return self._ids
+
+    def add(self, words: Sequence[str], counts: NDArray[np.int64]) -> None:
+        """Write a run.
+
+        Args:
+            words: distinct; the first one has the provisional id `ids`, and so on.
+            counts: (len(words),) how often each has occurred.
+        """
+        path = self._directory / f"words-{len(self._files)}.tsv"
+        order = sorted(range(len(words)), key=words.__getitem__)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for place in order:
+                file.write(f"{words[place]}\t{counts[place]}\t{self._ids + place}\n")
+        self._files.append(path)
+        self._ids += len(words)
+
+    def totals(self) -> Iterator[tuple[str, int]]:
+        """Yield each distinct word once, by code points, and its whole count."""
+        with ExitStack() as stack:
+            runs = [map(_split, stack.enter_context(_open(f))) for f in self._files]
+            for word, parts in groupby(heapq.merge(*runs), key=lambda part: part[0]):
+                yield word, sum(count for _, count, _ in parts)
+
+    def final_ids(self, vocabulary: Mapping[str, int]) -> NDArray[np.int32]:
+        """Return each provisional id's place in a vocabulary, or -1.
+
+        Returns:
+            (ids,) int32, in a file that is mapped into memory.
+        """
+        final = np.memmap(
+            self._directory / "final.i32", dtype=np.int32, mode="w+", shape=self._ids
+        )
+        final[:] = -1
+        for path in self._files:
+            with _open(path) as file:
+                for word, _, number in map(_split, file):
+                    if word in vocabulary:
+                        final[number] = vocabulary[word]
+        return final
+
+    def remove(self) -> None:
+        """Delete all files."""
+        for path in (*self._files, self._directory / "final.i32"):
+            path.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> TextIO:
+    return path.open(encoding="utf-8", newline="\n")
+
+
+def _split(line: str) -> tuple[str, int, int]:
+    word, count, number = line.split("\t")
+    return word, int(count), int(number)
