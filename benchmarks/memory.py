@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,15 @@ def peak(*arguments: str) -> float:
     return float(done.stdout.split()[-1])
 
 
+def row(meta: dict[str, Any], command: str, used: float, formula: float) -> None:
+    sizes = (meta["words_read"], meta["distinct_words_read"], meta["vocabulary"])
+    print(
+        f"| {' | '.join(f'{size:,}' for size in sizes)} | {command} | "
+        f"{used / 1e6:,.0f} | {formula / 1e6:,.0f} | {used / formula:.2f} |",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,25 +90,21 @@ def main() -> None:
             directory = Path(name)
             grow(options.text, words, directory / "text.txt")
             corpus = directory / "corpus"
-            for limit in ("null", "100"):
+            meta: dict[str, Any] = {}
+            for limit in ("100", "null"):
                 used = peak(
                     *("prepare", str(directory / "text.txt"), "--out", str(corpus)),
                     *("--overwrite", "--set", f"corpus.memory_limit={limit}"),
                     *("--set", f"vocabulary.max_vocabulary={MOST}"),
                 )
                 meta = json.loads((corpus / "meta.json").read_text())
-                sizes = f"{meta['words_read']:,} | {meta['distinct_words_read']:,}"
-                sizes += f" | {meta['vocabulary']:,}"
-                counting = 500 * meta["distinct_words_read"]
+                counting = 500.0 * meta["distinct_words_read"]
                 if limit != "null":
-                    counting = min(counting, int(limit) * 1_000_000)
+                    counting = min(counting, 1e6 * int(limit))
                 formula = PREPARE + counting + 400 * meta["vocabulary"]
-                print(
-                    f"| {sizes} | prepare, memory_limit {limit} | {used / 1e6:,.0f} | "
-                    f"{formula / 1e6:,.0f} | {used / formula:.2f} |",
-                    flush=True,
-                )
-                shutil.rmtree(corpus) if limit == "null" else None
+                row(meta, f"prepare, memory_limit {limit}", used, formula)
+                if limit == "100":  # made anew, not found to be the same
+                    shutil.rmtree(corpus)
             for dimension in options.dimensions:
                 sets = {"model.dimension": dimension, "training.epochs": 1}
                 used = peak(
@@ -108,11 +114,7 @@ def main() -> None:
                 )
                 config = Config.model_validate({"model": {"dimension": dimension}})
                 formula = sum(memory_needed(config, meta["vocabulary"]).values())
-                print(
-                    f"| {sizes} | train, {dimension} | {used / 1e6:,.0f} | "
-                    f"{formula / 1e6:,.0f} | {used / formula:.2f} |",
-                    flush=True,
-                )
+                row(meta, f"train, {dimension}", used, formula)
 
 
 if __name__ == "__main__":
