@@ -25,7 +25,7 @@ from sg_train.training.memory import memory_needed
 
 WORDS_A_LINE = 25
 MOST = 200_000  # words in the vocabulary
-PREPARE = 190e6  # the libraries, and chunks of text in work
+PREPARE = 210e6  # the libraries, and chunks of text in work
 LINES_AT_ONCE = 40_000
 
 
@@ -98,10 +98,10 @@ def main() -> None:
                     *("--set", f"vocabulary.max_vocabulary={MOST}"),
                 )
                 meta = json.loads((corpus / "meta.json").read_text())
-                counting = 500.0 * meta["distinct_words_read"]
+                formula = PREPARE + 400.0 * meta["distinct_words_read"]
                 if limit != "null":
-                    counting = min(counting, 1e6 * int(limit))
-                formula = PREPARE + counting + 400 * meta["vocabulary"]
+                    most = PREPARE + 1e6 * int(limit) + 400 * meta["vocabulary"]
+                    formula = min(formula, most)
                 row(meta, f"prepare, memory_limit {limit}", used, formula)
                 if limit == "100":  # made anew, not found to be the same
                     shutil.rmtree(corpus)

@@ -40,7 +40,7 @@ from sg_train.files import atomic_directory
 from sg_train.machine import available_memory
 
 _WORDS_AT_ONCE = 1 << 22
-_BYTES_A_WORD = 500  # in memory, with its places in lists and tables
+_BYTES_A_WORD = 400  # in memory, with its places in lists and tables
 
 
 def open_corpus(
