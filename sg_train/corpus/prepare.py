@@ -237,15 +237,17 @@ class _Spool:
 
     def read(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
         """Yield ids and where in them each sentence ends, a few million at a time."""
-        ids = np.memmap(self._ids, dtype=np.int32, mode="r")
-        lengths = np.memmap(self._lengths, dtype=np.int32, mode="r")
-        sentence, word = 0, 0
-        while sentence < len(lengths):
-            ends = np.cumsum(lengths[sentence : sentence + _WORDS_AT_ONCE], dtype="<i8")
-            ends = ends[: max(1, np.searchsorted(ends, _WORDS_AT_ONCE))]
-            yield ids[word : word + ends[-1]], ends
-            sentence += len(ends)
-            word += int(ends[-1])
+        with self._ids.open("rb") as ids, self._lengths.open("rb") as lengths:
+            ahead = np.zeros(0, dtype=np.int32)  # lengths read, of sentences to come
+            while True:
+                more = np.fromfile(lengths, np.int32, _WORDS_AT_ONCE - len(ahead))
+                ahead = np.concatenate((ahead, more))
+                if not len(ahead):
+                    return
+                ends = np.cumsum(ahead, dtype="<i8")
+                ends = ends[: max(1, np.searchsorted(ends, _WORDS_AT_ONCE))]
+                yield np.fromfile(ids, np.int32, ends[-1]), ends
+                ahead = ahead[len(ends) :]
 
     def remove(self) -> None:
         """Delete both files."""
