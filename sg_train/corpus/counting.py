@@ -90,6 +90,7 @@ class WordCounter:
         self.words: list[str] = []
         self.runs = runs
         self._most_words = most_words
+        self._grew = 0  # by the last chunk, as the next one may
         self._tokenizer = tokenizer
         self._ids: dict[str, int] = {}
         # Tokens that are not themselves words, such as `don’t` or `the.`
@@ -108,9 +109,12 @@ class WordCounter:
             Their provisional ids, (n,) int32, and where in them each line starts,
             (lines + 1,) int64.
         """
-        if self._most_words is not None and self.size > self._most_words:
+        before = self.size
+        if self._most_words is not None and before + self._grew > self._most_words:
             self.spill()
+            before = self.size
         ids, lengths = self._look_up(text.tokens)
+        self._grew = self.size - before
         self._count(
             ids,
             np.repeat(np.bincount(text.places, minlength=len(text.tokens)), lengths),
