@@ -25,9 +25,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise OutputError(f"cannot write {path}: it is no ordinary file")
     target = path.resolve()  # a link stays a link
     with _one_line_errors(path):
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", dir=target.parent
-        )
+        descriptor, name = tempfile.mkstemp(prefix=_aside(target), dir=target.parent)
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "w+b") as file:
@@ -55,7 +53,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     target = path.resolve()
     with _one_line_errors(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        aside = Path(tempfile.mkdtemp(prefix=_aside(target), dir=target.parent))
         try:
             yield aside
             for child in aside.iterdir():
@@ -68,12 +66,41 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         _fsync_directory(target.parent)
 
 
+def _aside(target: Path) -> str:
+    """Return how names of this process's hidden files for a target begin.
+
+    Those of processes that have been killed are removed.
+    """
+    prefix = f".{target.name}."
+    for path in target.parent.iterdir():
+        name, dot, rest = path.name.rpartition(".")
+        process = name.removeprefix(prefix)
+        if path.name.startswith(prefix) and process.isdigit() and dot and rest:
+            if _is_running(int(process)):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    return f"{prefix}{os.getpid()}."
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _swap_in(aside: Path, path: Path) -> None:
     if not path.exists():
         aside.rename(path)
         return
     # rename() cannot replace a directory that holds files: move it out of the way.
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    old = Path(tempfile.mkdtemp(prefix=_aside(path), dir=path.parent))
     try:
         path.rename(old / "was")
         aside.rename(path)

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sg_train.cli import app
+from sg_train.training.checkpoint import CorpusState, ProgressState, State
 from sg_train.vectors.word_vectors import WordVectors
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +66,18 @@ def awkward_vectors() -> WordVectors:
     matrix = generator.normal(0, 0.3, (len(names), 7)).astype(np.float32)
     matrix[0] = [0, -0.0, 1e-45, 3.4028235e38, -1e-7, 1 / 3, 16777216]
     return WordVectors(names, matrix)
+
+
+def a_state(position: int, pairs: int = 7) -> State:
+    """Return the state of a run after so many blocks."""
+    progress = ProgressState(
+        words=3,
+        seconds=0.5,
+        epoch=0,
+        lines=1,
+        line_words=1,
+        line_pairs=1,
+        line_loss=0.25,
+    )
+    corpus = CorpusState(path="p", checksum="c")
+    return State(position, pairs, {"a": {"b": 1}}, corpus, progress, None)

@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 
 from sg_train.errors import TrainingError
 from sg_train.training import checkpoint
-from sg_train.training.checkpoint import Checkpoints, State, load
+from sg_train.training.checkpoint import Checkpoints, load
+from tests.conftest import a_state
 
 WEIGHTS = {
     "u": np.arange(6, dtype=np.float32).reshape(3, 2),
     "v": -np.arange(6, dtype=np.float32).reshape(3, 2),
 }
-
-
-def state(position: int) -> State:
-    return State(position, 7, {"a": {"b": 1}}, {"path": "p"}, {"words": 3}, None)
 
 
 @pytest.fixture
@@ -38,7 +35,7 @@ def names() -> list[str]:
 def write(checkpoints: Checkpoints, *positions: int) -> None:
     for position in positions:
         weights = {key: value + position for key, value in WEIGHTS.items()}
-        checkpoints.save(state(position), weights)
+        checkpoints.save(a_state(position), weights)
         assert checkpoints.wait() is not None
 
 
@@ -48,7 +45,7 @@ def test_the_newest_is_found_with_all_that_was_saved(checkpoints, complaints) ->
     assert found is not None
     path, found_state, weights = found
     assert path.name == "000000200"
-    assert found_state == state(200)
+    assert found_state == a_state(200)
     assert np.array_equal(weights["u"], WEIGHTS["u"] + 200)
     assert np.array_equal(weights["v"], WEIGHTS["v"] + 200)
     assert names() == ["000000010", "000000200"]  # one in reserve
@@ -60,7 +57,7 @@ def test_the_newest_is_found_with_all_that_was_saved(checkpoints, complaints) ->
 
 def test_weights_are_those_of_the_moment_of_saving(checkpoints) -> None:
     weights = {key: value.copy() for key, value in WEIGHTS.items()}
-    checkpoints.save(state(1), weights)
+    checkpoints.save(a_state(1), weights)
     weights["u"][:] = 99
     checkpoints.wait()
     assert np.array_equal(load(Path("c/000000001"))[1]["u"], WEIGHTS["u"])
@@ -76,6 +73,7 @@ def test_a_damaged_one_is_reported_and_the_one_before_is_used(
     assert found[0].name == "000000001"
     (line,) = complaints
     assert "000000002/state.json: damaged" in line
+    assert names() == ["000000001"]  # the damaged one does not count any more
     Path("c/000000001/weights.safetensors").unlink()
     assert checkpoints.newest() is None
 
@@ -99,7 +97,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(checkpoints, name) -> None:
             except TrainingError:
                 continue
             # White space between JSON's parts may differ; what is read may not.
-            assert found == state(1)
+            assert found == a_state(1)
             assert np.array_equal(weights["u"], WEIGHTS["u"] + 1)
             assert np.array_equal(weights["v"], WEIGHTS["v"] + 1)
 
@@ -137,7 +135,7 @@ def test_a_full_disk_is_reported_and_leaves_the_one_before(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        checkpoints.save(state(2), WEIGHTS)
+        checkpoints.save(a_state(2), WEIGHTS)
         assert checkpoints.wait() is None
     (line,) = complaints
     assert line.startswith("no checkpoint was written: cannot write ")
@@ -157,7 +155,7 @@ def test_one_that_reads_back_otherwise_does_not_replace_those_before(
         save(file, {**weights, "u": weights["u"] + 1})
 
     monkeypatch.setattr(checkpoint, "save_weights", wrong)
-    checkpoints.save(state(3), WEIGHTS)
+    checkpoints.save(a_state(3), WEIGHTS)
     assert checkpoints.wait() is None
     assert "u is wrong" in complaints[0]
     assert names()[:2] == ["000000001", "000000002"]
@@ -169,3 +167,27 @@ def test_what_a_killed_process_left_is_cleared(checkpoints) -> None:
     Path("c/.000000001.abc/weights.safetensors").touch()
     write(checkpoints, 2)
     assert names() == ["000000002"]
+
+
+NONSENSE: list[tuple[str, object]] = [
+    *(("position", value) for value in ("x", None, 1.5, -5, True)),
+    *(("pairs", value) for value in ("x", -1)),
+    *(("parts", value) for value in (5, {}, {"u": "1"}, None)),
+    *(("config", value) for value in (5, None)),
+    *(("corpus", value) for value in (5, {}, {"path": 5, "checksum": "c"})),
+    *(("progress", value) for value in (5, {}, {"words": "x"})),
+    ("scoring", 5),
+    ("more", 1),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), NONSENSE, ids=str)
+def test_nonsense_with_a_right_checksum_is_damage_too(checkpoints, key, value) -> None:
+    write(checkpoints, 1)
+    file = Path("c/000000001/state.json")
+    content = {**json.loads(file.read_bytes()), key: value}
+    del content["checksum"]
+    content["checksum"] = checkpoint._checksum_of_json(content)
+    file.write_text(json.dumps(content))
+    with pytest.raises(TrainingError, match=r"state.json: damaged"):
+        load(file.parent)

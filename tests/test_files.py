@@ -1,5 +1,6 @@
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,17 @@ def test_a_directory_that_cannot_be_swapped_in_is_put_back(
         (aside / "new").write_text("new")
     assert names(out) == ["old"]
     assert names(tmp_path) == ["out"]
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process in (gone.pid, os.getppid()):
+        (tmp_path / f".file.{process}.abc").touch()
+        (tmp_path / f".file.{process}.def").mkdir()
+    (tmp_path / ".file.txt").touch()  # somebody's own
+    with atomic_file(tmp_path / "file") as file:
+        file.write(b"x")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    living = os.getppid()
+    assert names == [f".file.{living}.abc", f".file.{living}.def", ".file.txt", "file"]

@@ -24,11 +24,11 @@ from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import SgTrainError
 from sg_train.training import checkpoint
-from sg_train.training.checkpoint import State
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
 from sg_train.vectors.questions import read_analogies, read_similarity
 from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import a_state
 
 EXAMPLES = int(os.environ.get("SG_TRAIN_EXAMPLES", "60"))
 TRIED: Counter[str] = Counter()
@@ -297,7 +297,7 @@ def test_prepared_corpora(name: str, damage) -> None:
 @given(damage=damages())
 def test_checkpoints(name: str, damage) -> None:
     weights = dict.fromkeys("uv", VECTORS.matrix)
-    state = State(3, 4, {}, {}, {}, None)
+    state = a_state(3)
     Path("k").mkdir(exist_ok=True)
     checkpoint.save_weights(Path("k/weights.safetensors"), weights)
     Path("k/state.json").write_bytes(state.to_json(weights))

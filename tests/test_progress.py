@@ -62,14 +62,18 @@ def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_said_once_and_nothing_is_lost(tmp_path: Path, capsys) -> None:
     with Progress(tmp_path / "m", words=1) as progress:
         progress._file.close()
-        with (
-            Path("/dev/full").open("wb", buffering=0) as progress._file,
-            pytest.raises(OutputError, match="cannot write .*m: No space left"),
-        ):
+        with Path("/dev/full").open("wb", buffering=0) as progress._file:
             progress.add(result(1, 1, 1.0))
+            progress.add(result(2, 1, 1.0))
+        said = capsys.readouterr().err
+        assert said.count("m: No space left on device; training goes on") == 1
+        progress._file = (tmp_path / "m").open("ab", buffering=0)  # there is room again
+        progress.add(result(3, 1, 1.0))
+    lines = [json.loads(line) for line in (tmp_path / "m").read_text().splitlines()]
+    assert [line["words"] for line in lines] == [1, 3, 6]
 
 
 def test_a_run_that_goes_on_keeps_the_lines_up_to_its_state(tmp_path: Path) -> None:

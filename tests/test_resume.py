@@ -9,11 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sg_train.config import Config
-from sg_train.errors import CorpusError, Interrupted, SettingsError, TrainingError
+from sg_train.config import (
+    Config,
+    CorpusConfig,
+    EvaluationConfig,
+    VocabularyConfig,
+)
+from sg_train.corpus.prepare import _default_directory
+from sg_train.errors import (
+    CorpusError,
+    Interrupted,
+    OutputError,
+    SettingsError,
+    TrainingError,
+)
 from sg_train.training.checkpoint import load
 from sg_train.training.run import resume, train
 from sg_train.training.run_directory import RunDirectory
+from sg_train.training.scoring import Scoring
 from sg_train.training.session import Session
 from tests.conftest import Command, read_metrics
 
@@ -254,6 +267,103 @@ def test_deterministic_is_the_same_for_any_number_of_threads(corpus: Path) -> No
     assert results(Path("t1")) == results(Path("t2")) == results(Path("t3"))
     record = RunDirectory(Path("t1")).load_record()
     assert set(record) == {"config_hash", "command", "versions", "processor", "corpus"}
+
+
+def test_a_finished_run_is_not_lost_by_an_attempt_to_train_it_for_longer(
+    corpus: Path, monkeypatch
+) -> None:
+    train(config(corpus, epochs=2), Path("r"))
+
+    def broken(self: Session) -> None:
+        raise OSError("anything")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "train", broken)
+        with pytest.raises(OSError, match="anything"):
+            resume(Path("r"), ["training.epochs=3"], lambda _: None)
+    with pytest.raises(OutputError, match="holds a"):
+        train(config(corpus), Path("r"))
+    (Path("r") / "metrics.jsonl").unlink()
+    said: list[str] = []
+    resume(Path("r"), (), said.append)
+    assert "going on from checkpoint 000000016, 67% done" in said[0]
+    train(config(corpus, epochs=3), Path("whole"))
+    state, _ = load(Path("r"))
+    assert state.position == 3 * BLOCKS
+
+
+def test_what_fails_at_the_end_is_made_up_for(corpus: Path, monkeypatch) -> None:
+    train(config(corpus), Path("whole"))
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "export", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(config(corpus), Path("r"))
+    assert not Path("r/vectors.txt").exists()
+    resume(Path("r"), (), lambda _: None)
+    assert results(Path("r")) == results(Path("whole"))
+    assert not Path("r/checkpoints").exists()
+
+
+def test_a_corpus_made_anew_meanwhile_is_not_mixed_in(
+    corpus: Path, monkeypatch
+) -> None:
+    train(config(corpus), Path("whole"))
+    real = Session._check_learning
+
+    def replaced(self: Session, pace: object) -> None:
+        if not Path("other").exists():
+            Path("other").touch()
+            text = corpus.read_text()
+            corpus.write_text("w9 w8 w7\n" * 9000)
+            train(config(corpus, epochs=1), Path("second"))
+            corpus.write_text(text)
+        real(self, pace)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Session, "_check_learning", replaced)
+    train(config(corpus), Path("r"))
+    assert results(Path("r")) == results(Path("whole"))
+
+
+def test_runs_on_standard_input_do_not_share_a_corpus() -> None:
+    settings = CorpusConfig(paths=["-"])
+    name = _default_directory(settings, VocabularyConfig())
+    assert str(os.getpid()) in name.name
+
+
+def test_another_test_to_stop_on_begins_anew(corpus: Path) -> None:
+    Path("one.tsv").write_text("w1 w2 1\nw3 w4 2\nw5 w6 3\n")
+    Path("two.tsv").write_text("w1 w2 3\nw3 w4 2\nw5 w6 1\n")
+    scoring = {}
+    for name in ("one", "two"):
+        evaluation = EvaluationConfig(similarity=[Path(f"{name}.tsv")], stop_on=name)
+        scoring[name] = Scoring(evaluation, [f"w{i}" for i in range(1, 7)])
+    state = {**scoring["one"].state(), "best": 0.5, "since_best": 2}
+    for name, best in (("one", 0.5), ("two", None)):
+        scoring[name].restore(state)
+        assert scoring[name].state()["best"] == best
+
+
+def test_a_sweep_cannot_be_put_into_a_run(part: Path) -> None:
+    said = refused(part, "sweep.values={training.seed: [1, 2]}")
+    assert "sweep.values cannot change" in said
+
+
+def test_nohup_is_respected(corpus: Path) -> None:
+    Path("c.yaml").write_text(config(corpus, epochs=100_000).to_yaml())
+    command = [sys.executable, "-m", "sg_train", "train", "c.yaml", "--out", "r"]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # noqa: PLW1509
+    )
+    wait_for(Path("r/checkpoints"), process)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate()
+    assert process.returncode == 143
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

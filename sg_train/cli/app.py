@@ -1,7 +1,11 @@
 """What all commands share: the application, its errors and its exit codes."""
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -25,8 +29,13 @@ class _OneLineErrors(typer.core.TyperGroup):
     ) -> None:
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
+        code: int | None
         try:
-            code = super().main(args, prog_name or "sg-train", *arguments, **extra)
+            with _ended_by_signals():
+                code = super().main(args, prog_name or "sg-train", *arguments, **extra)
+        except _Ended as ended:
+            code = 128 + ended.signal
+            typer.echo("sg-train: interrupted", err=True)
         except Exception as error:
             message, code = _explain(error)
             if message is None:
@@ -37,6 +46,39 @@ class _OneLineErrors(typer.core.TyperGroup):
             if code == _INTERRUPTED:
                 typer.echo("sg-train: interrupted", err=True)
         sys.exit(code)
+
+
+class _Ended(BaseException):
+    """A signal asked the process to end."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind, so that nothing half-made stays behind.
+
+    SIGUSR1, which asks a training run to save, is let pass where there is none.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers: dict[str, Any] = {"SIGTERM": end, "SIGHUP": end}
+        handlers["SIGUSR1"] = lambda *_: None
+        for name, handler in handlers.items():
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _explain(error: Exception) -> tuple[str | None, int]:

@@ -1,5 +1,6 @@
 """Commands that make vectors: prepare, train, export, config."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -84,7 +85,7 @@ def train(
     from sg_train.training.run import train as train_run
 
     train_run(settings, directory, overwrite=overwrite)
-    typer.echo(f"{directory}: trained; sg-train neighbors {directory} WORD", err=True)
+    _say_trained(directory)
 
 
 @app.command(epilog="Example: sg-train resume runs/example --set training.epochs=3")
@@ -101,7 +102,7 @@ def resume(
     from sg_train.training.run import resume as resume_run
 
     resume_run(run, overrides or (), lambda line: typer.echo(line, err=True))
-    typer.echo(f"{run}: trained; sg-train neighbors {run} WORD", err=True)
+    _say_trained(run)
 
 
 @app.command(epilog="Example: sg-train export runs/example vectors.txt")
@@ -142,6 +143,11 @@ def config(
 
     settings = load_config(config, overrides or ())
     typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
+
+
+def _say_trained(run: Path) -> None:
+    line = f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD"
+    typer.echo(" ".join(line.split("\n")), err=True)
 
 
 def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> None:

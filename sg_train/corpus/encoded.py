@@ -7,6 +7,8 @@ content, fingerprint of the inputs and settings).
 """
 
 import json
+import os
+import weakref
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,7 +72,7 @@ class EncodedCorpus:
         offsets = corpus._offsets
         if len(offsets) != meta["sentences"] + 1 or not _rises(offsets, meta["words"]):
             raise corpus._damaged(OFFSETS_FILE)
-        _ = corpus.block_starts  # from the map that was just checked
+        _ = corpus.block_starts, corpus._files  # of what was just checked
         return corpus
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -126,20 +128,37 @@ class EncodedCorpus:
     def _read(self, name: str, dtype: str, first: int, last: int) -> NDArray[Any]:
         """Read items of a file.
 
-        Not by a memory map: a file that is cut off meanwhile would end the process.
+        From a file that stays open, so that a corpus made anew in this one's place is
+        not mixed up with it; and not by a memory map, which would end the process if
+        the file were cut off.
         """
-        kind = np.dtype(dtype)
-        try:
-            items = np.fromfile(
-                self.path / name, kind, last - first, offset=first * kind.itemsize
-            )
-        except OSError as error:
-            raise CorpusError(
-                f"cannot read {self.path / name}: {error.strerror or error}"
-            ) from error
-        if len(items) < last - first:
-            raise self._damaged(name)
+        items = np.empty(last - first, dtype)
+        room, place = memoryview(items.data).cast("B"), first * items.itemsize
+        while len(room):
+            try:
+                got = os.preadv(self._files[name], [room], place)
+            except OSError as error:
+                raise CorpusError(
+                    f"cannot read {self.path / name}: {error.strerror}"
+                ) from error
+            if not got:
+                raise self._damaged(name)
+            room, place = room[got:], place + got
         return items
+
+    @cached_property
+    def _files(self) -> dict[str, int]:
+        """Descriptors, which are closed when the corpus is no longer used."""
+        descriptors = {}
+        for name in (IDS_FILE, OFFSETS_FILE):
+            try:
+                descriptors[name] = os.open(self.path / name, os.O_RDONLY)
+            except OSError as error:
+                raise CorpusError(
+                    f"cannot read {self.path / name}: {error.strerror}"
+                ) from error
+            weakref.finalize(self, os.close, descriptors[name])
+        return descriptors
 
     @property
     def _offsets(self) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ they go to disk, see `word_runs`.
 import hashlib
 import heapq
 import json
+import os
+import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -146,6 +148,8 @@ def _open_prepared(
 def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
     settings = json.dumps([corpus.paths, *_settings(corpus, vocabulary).items()])
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+    if "-" in corpus.paths:  # no other text shall take this one's place
+        return Path("corpora") / f"stdin-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     first = Path(corpus.paths[0]) if corpus.paths else Path()
     stem = first.name.split(".")[0]
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "corpus"

@@ -7,6 +7,7 @@ which are all sorted, gives every word's whole count with little memory.
 """
 
 import heapq
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
@@ -66,9 +67,10 @@ class WordRuns:
         Returns:
             (ids,) int32, in a file that is mapped into memory.
         """
-        final = np.memmap(
-            self._directory / "final.i32", dtype=np.int32, mode="w+", shape=self._ids
-        )
+        path = self._directory / "final.i32"
+        with path.open("wb") as file:  # a full disk is noticed here, not when mapped
+            os.posix_fallocate(file.fileno(), 0, 4 * self._ids)
+        final = np.memmap(path, dtype=np.int32, mode="r+", shape=self._ids)
         final[:] = -1
         for path in self._files:
             with _open(path) as file:

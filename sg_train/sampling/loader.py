@@ -6,7 +6,7 @@ or to another device in one piece.
 """
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sg_train.errors import SgTrainError, TrainingError
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 
 
@@ -61,15 +62,18 @@ class WindowBlock(NamedTuple):
     positions: Tensor
 
 
-class _WindowDataset(Dataset[WindowBlock]):
+class _WindowDataset(Dataset[WindowBlock | SgTrainError]):
     def __init__(
         self, read_block: Callable[[int], Sentences], plan: SamplingPlan
     ) -> None:
         self._read_block = read_block
         self._plan = plan
 
-    def __getitem__(self, place: Place) -> WindowBlock:
-        sentences = self._read_block(place.block)
+    def __getitem__(self, place: Place) -> WindowBlock | SgTrainError:
+        try:
+            sentences = self._read_block(place.block)
+        except SgTrainError as error:  # raised, it would bring a worker's traceback
+            return error
         windows = draw_windows(sentences.ids, sentences.offsets, self._plan, *place)
         return WindowBlock(
             place,
@@ -89,7 +93,7 @@ def window_loader(
     *,
     workers: int = 0,
     pin_memory: bool = False,
-) -> Iterable[WindowBlock]:
+) -> Iterator[WindowBlock]:
     """Load the windows of blocks, in the order of `places`.
 
     Args:
@@ -99,16 +103,30 @@ def window_loader(
         workers: processes that draw ahead; with 0 each block is drawn when asked for.
         pin_memory: whether the tensors lie in page-locked memory, for CUDA.
     """
-    return DataLoader(
+    loader = DataLoader(
         _WindowDataset(read_block, plan),
         batch_size=None,
         sampler=places,
         num_workers=workers,
         pin_memory=pin_memory,
-        worker_init_fn=_ignore_interrupts,
+        worker_init_fn=_ignore_signals,
     )
+    try:
+        for block in loader:
+            if isinstance(block, SgTrainError):
+                raise block
+            yield block
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            "a process that draws windows was ended from outside (for want of "
+            "memory?): lower training.loader_workers; sg-train resume goes on"
+        ) from error
 
 
-def _ignore_interrupts(_worker: int) -> None:
-    """Leave Ctrl-C, which reaches every process, to the one that trains."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ignore_signals(_worker: int) -> None:
+    """Leave signals, which may reach every process, to the one that trains."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -55,7 +55,8 @@ def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
     plan = _make_plan(config.sampling, corpus, config.training.seed)
     scoring = None
     if config.evaluation.similarity or config.evaluation.analogies:
-        scoring = Scoring(config.evaluation, corpus.vocabulary.words)
+        words, matrix = corpus.vocabulary.words, config.export.matrix
+        scoring = Scoring(config.evaluation, words, matrix)
     engine = _make_engine(config, model, corpus, plan, schedule)
     return Parts(corpus, model, schedule, engine, scoring)
 

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
+from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from sg_train.errors import OutputError, SgTrainError, TrainingError
 from sg_train.files import atomic_directory, atomic_file
@@ -37,7 +40,26 @@ _KEPT = 2  # one more than the newest: should that be damaged, the other is ther
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
+class CorpusState(TypedDict):
+    """Which prepared corpus a run trains on: its checksum, and where it lies."""
+
+    path: str
+    checksum: str
+
+
+class ProgressState(TypedDict):
+    """See `Progress.state`."""
+
+    words: NonNegativeInt
+    seconds: NonNegativeFloat
+    epoch: NonNegativeInt
+    lines: NonNegativeInt
+    line_words: NonNegativeInt
+    line_pairs: NonNegativeInt
+    line_loss: float
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class State:
     """What there is to know of a run besides its weights.
 
@@ -45,16 +67,16 @@ class State:
         position: blocks done; they are the first ones of the schedule, each once.
         pairs: trained so far.
         config: all settings, as plain values.
-        corpus: checksum of the prepared corpus, and where it lies.
-        progress: see `Progress.state`.
+        corpus: what it trains on.
+        progress: what it has counted.
         scoring: see `Scoring.state`; None where nothing is scored.
     """
 
-    position: int
-    pairs: int
+    position: NonNegativeInt
+    pairs: NonNegativeInt
     config: dict[str, Any]
-    corpus: dict[str, Any]
-    progress: dict[str, Any]
+    corpus: CorpusState
+    progress: ProgressState
     scoring: dict[str, Any] | None
 
     def to_json(self, weights: Weights) -> bytes:
@@ -62,7 +84,7 @@ class State:
         content = {
             "format": _FORMAT,
             "version": _VERSION,
-            **vars(self),
+            **{field.name: getattr(self, field.name) for field in fields(self)},
             "parts": {key: _checksum(weights[key]) for key in "uv"},
         }
         content["checksum"] = _checksum_of_json(content)
@@ -76,11 +98,17 @@ def load(directory: Path) -> tuple[State, dict[str, NDArray[np.float32]]]:
         TrainingError: a part is missing or damaged, or of another version.
     """
     content = _read_state(directory / STATE_FILE)
+    parts = content.pop("parts", None)
+    try:
+        state = State(**content)
+        checksums = {key: parts[key] for key in "uv"}
+    except (ValidationError, TypeError, KeyError) as error:
+        raise TrainingError(f"{directory / STATE_FILE}: damaged") from error
     weights = load_weights(directory / WEIGHTS_FILE)
-    for key, checksum in content.pop("parts").items():
+    for key, checksum in checksums.items():
         if _checksum(weights[key]) != checksum:
             raise TrainingError(f"{directory / WEIGHTS_FILE}: damaged ({key} is wrong)")
-    return State(**content), weights
+    return state, weights
 
 
 def load_weights(file: Path) -> dict[str, NDArray[np.float32]]:
@@ -173,17 +201,26 @@ class Checkpoints:
         self,
     ) -> tuple[Path, State, dict[str, NDArray[np.float32]]] | None:
         """Return the newest sound checkpoint; complain of those that are damaged."""
+        damaged = []
         for path in reversed(self._all()):
             try:
-                return path, *load(path)
+                state, weights = load(path)
             except TrainingError as error:
                 self._complain(f"{error}; looking for an earlier checkpoint")
+                damaged.append(path)
+                continue
+            for other in damaged:  # lest it pass for one of those that are kept
+                shutil.rmtree(other, ignore_errors=True)
+            return path, state, weights
         return None
 
     def clear(self) -> None:
         """Remove them all."""
         self.wait()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        for path in self._all():
+            shutil.rmtree(path, ignore_errors=True)
+        if not self._directory.is_symlink():
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _write(self, state: State, weights: Weights) -> float:
         began = time.perf_counter()

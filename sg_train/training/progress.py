@@ -14,6 +14,7 @@ from tqdm import tqdm
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 from sg_train.files import atomic_file
+from sg_train.training.checkpoint import ProgressState
 
 _LINES_WANTED = 100
 _RATE_SECONDS = 1.0
@@ -58,6 +59,8 @@ class Progress:
         self._line_pairs = state.get("line_pairs", 0)
         self._epoch = state.get("epoch", 0)
         self._lines = state.get("lines", 0)
+        self._unwritten = b""
+        self._is_full = False
         self._listener = listener
         self._shown_scores = ""
         seconds = state.get("seconds", 0.0)
@@ -66,6 +69,7 @@ class Progress:
         self._marks = deque([(seconds, self._words)])
         try:
             kept = self._read_lines()[: self._lines] if self._lines else []
+            self._lines = len(kept)
             with atomic_file(metrics_file) as file:
                 file.writelines(kept)
             self._file = metrics_file.open("ab", buffering=0)
@@ -84,15 +88,12 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._write_out()
         self._bar.close()
         self._file.close()
 
     def add(self, result: BlockResult) -> None:
-        """Count a block in.
-
-        Raises:
-            OutputError: the metrics cannot be written.
-        """
+        """Count a block in."""
         self._words += result.words
         self._epoch = result.place.epoch
         self._line_words += result.words
@@ -102,7 +103,7 @@ class Progress:
         if self._line_words >= self._words_wanted or self._words == self._total:
             self._end_line(result)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ProgressState:
         """Return what has to be kept in order to go on later.
 
         `words`, `seconds` and `epoch` so far, `lines` written, and what the line begun
@@ -130,11 +131,7 @@ class Progress:
         self._began += time.perf_counter() - began
 
     def add_scores(self, scores: Mapping[str, float | None]) -> None:
-        """Record and show the scores of an evaluation, by test.
-
-        Raises:
-            OutputError: the metrics cannot be written.
-        """
+        """Record and show the scores of an evaluation, by test."""
         shown = [f"{test} {value:.3f}" for test, value in scores.items() if value]
         self._shown_scores = "".join(f", {score}" for score in shown)
         self._write(
@@ -170,16 +167,31 @@ class Progress:
         self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
 
     def _write(self, line: dict[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(line).encode() + b"\n")
-        except OSError as error:
-            raise self._cannot_write(error) from error
         self._lines += 1
+        self._unwritten += json.dumps(line).encode() + b"\n"
+        self._write_out()
         if self._listener:
             self._listener(line)
 
+    def _write_out(self) -> None:
+        """Write what is to be written; what a full disk refuses is kept for later."""
+        try:
+            while self._unwritten:
+                self._unwritten = self._unwritten[self._file.write(self._unwritten) :]
+        except OSError as error:
+            if not self._is_full:
+                self.say(
+                    f"cannot write {self._path}: {error.strerror}; training goes on"
+                )
+            self._is_full = True
+        else:
+            self._is_full = False
+
     def _read_lines(self) -> list[bytes]:
-        return self._path.read_bytes().splitlines(keepends=True)
+        try:
+            return self._path.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
 
     def _cannot_write(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self._path}: {error.strerror}")

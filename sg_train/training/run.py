@@ -5,16 +5,18 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from sg_train.config import Config, change_config, differences
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import changed_inputs, open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import CorpusError, SettingsError, TrainingError
+from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.model import SkipGram
 from sg_train.training import checkpoint
 from sg_train.training.assembly import assemble, check_engine, threads_of
@@ -23,7 +25,7 @@ from sg_train.training.run_directory import RunDirectory
 from sg_train.training.session import Session
 
 # What a run may be told otherwise when it goes on: none of it changes the steps.
-_MAY_CHANGE = ("checkpoint.", "evaluation.", "export.", "sweep.")
+_MAY_CHANGE = ("checkpoint.", "evaluation.", "export.")
 _MAY_CHANGE_TOO = ("training.epochs", "training.threads", "training.loader_workers")
 
 
@@ -70,8 +72,15 @@ def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> N
     if not run.config_file.is_file():
         raise TrainingError(f"{out}: no run there")
     with run.locked():
+        if run.is_done() and not run.is_exported and not overrides:
+            run.export()  # all that was missing
+            shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
+            return
         state, weights, where = _find_state(run, say)
-        before = Config.model_validate(state.config)
+        try:
+            before = Config.model_validate(state.config)
+        except ValidationError as error:
+            raise TrainingError(f"{run.path}: damaged settings in {where}") from error
         config = change_config(before, overrides)
         _check_change(run, before, config)
         corpus = _same_corpus(run, state)
@@ -84,8 +93,16 @@ def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> N
                 "there shall be: --set training.epochs=..."
             )
         _load_weights(parts.model, weights, run)
-        run.save_config(config)
-        run.state_file.unlink(missing_ok=True)
+        if run.is_done():  # what it goes on from must outlast its end
+            with Checkpoints(run.checkpoints_directory, say) as checkpoints:
+                settings = config.model_dump(mode="json")
+                checkpoints.save(replace(state, config=settings), weights)
+                if checkpoints.wait() is None:
+                    raise OutputError(f"{run.path}: cannot write a checkpoint there")
+            run.state_file.unlink()
+        if config != before:
+            run.save_config(config)
+            run.save_record({**run.load_record(), "config_hash": config.hash()})
         say(f"{out}: going on from {where}, {state.position / total:.0%} done")
         Session(run, config, parts, state).train()
 

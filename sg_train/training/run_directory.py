@@ -9,13 +9,14 @@ weights.safetensors  u and v, (V, D) float32, written when the run is done
 best.safetensors     the like with the best score so far, if training stops on a score
 tensorboard/         events, if they were asked for
 vectors.txt          what `export` in the config asks for (or vectors.bin)
-state.json           written last: with it the run is itself a checkpoint, of its end
+state.json           with it the run is done, and is itself a checkpoint of its end
 .lock                held by the process that trains
 """
 
 import fcntl
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, TrainingError, VectorsError
 from sg_train.files import atomic_file
 from sg_train.training import checkpoint
+from sg_train.vectors.formats import save_vectors
 from sg_train.vectors.word_vectors import WordVectors
 
 Matrix = Literal["u", "v", "sum"]
@@ -100,6 +102,26 @@ class RunDirectory:
         """Events for TensorBoard."""
         return self.path / "tensorboard"
 
+    @property
+    def quoted(self) -> str:
+        """The path as a shell takes it."""
+        return shlex.quote(str(self.path))
+
+    def export(self) -> None:
+        """Write the vectors that the run's config asks for.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        export = self.load_config().export
+        vectors = self.load_vectors(export.matrix)
+        save_vectors(vectors, self.vectors_file(export.format), export.format)
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether those vectors are there."""
+        return self.vectors_file(self.load_config().export.format).exists()
+
     def vectors_file(self, form: str) -> Path:
         """Return where the exported vectors of a format go."""
         return self.path / _VECTORS_FILES[form]
@@ -122,7 +144,7 @@ class RunDirectory:
             )
         if overwrite:
             return
-        if self.is_done():
+        if self.weights_file.exists() or self.is_done():
             raise OutputError(
                 f"{self.path}: holds a run already; give --overwrite or another --out"
             )
@@ -182,17 +204,26 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             files = (self.state_file, self.metrics_file, self.weights_file)
             others = (self.best_file, self.checkpoints_directory)
-            vectors = [self.path / name for name in _VECTORS_FILES.values()]
+            names = (*_VECTORS_FILES.values(), "vectors.words.txt")
+            vectors = [self.path / name for name in names]
             for old in (*files, *others, self.tensorboard_directory, *vectors):
-                if old.is_dir():
+                if old.is_dir() and not old.is_symlink():
                     shutil.rmtree(old)
                 old.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
         self.save_config(config)
+        self.save_record(record)
+        vocabulary.save(self.vocabulary_file)
+
+    def save_record(self, record: Mapping[str, Any]) -> None:
+        """Write what made the run.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         with atomic_file(self.record_file) as file:
             file.write(json.dumps(record, indent=2).encode() + b"\n")
-        vocabulary.save(self.vocabulary_file)
 
     def save_config(self, config: Config) -> None:
         """Write the run's settings.

@@ -18,12 +18,15 @@ class Scoring:
     with it gives the same bytes as one without.
     """
 
-    def __init__(self, config: EvaluationConfig, words: Sequence[str]) -> None:
+    def __init__(
+        self, config: EvaluationConfig, words: Sequence[str], matrix: str = "u"
+    ) -> None:
         """Read the tests.
 
         Args:
             config: names the tests.
             words: the vocabulary.
+            matrix: which vectors are scored.
 
         Raises:
             VectorsError: a test cannot be read.
@@ -35,6 +38,8 @@ class Scoring:
         )
         self._stop_on = config.stop_on
         self._patience = config.patience
+        tests = config.model_dump(mode="json", exclude={"patience", "tensorboard"})
+        self._of = {**tests, "matrix": matrix}
         self._best = -np.inf
         self._since_best = 0
         if self._stop_on is not None:
@@ -60,12 +65,14 @@ class Scoring:
     def state(self) -> dict[str, Any]:
         """Return what has to be kept in order to go on later."""
         best = self._best if np.isfinite(self._best) else None
-        return {"best": best, "since_best": self._since_best}
+        return {"best": best, "since_best": self._since_best, "of": self._of}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self._best = -np.inf if state["best"] is None else state["best"]
-        self._since_best = state["since_best"]
+        """Go on from what `state` returned, unless what is scored is another now."""
+        best, since_best = state.get("best"), state.get("since_best")
+        if state.get("of") == self._of and isinstance(since_best, int):
+            self._best = best if isinstance(best, float) else -np.inf
+            self._since_best = since_best
 
     @property
     def is_best(self) -> bool:

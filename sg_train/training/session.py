@@ -7,19 +7,18 @@ from numpy.typing import NDArray
 
 from sg_train.config import Config
 from sg_train.engines.base import BlockResult
-from sg_train.errors import Interrupted, TrainingError
+from sg_train.errors import Interrupted, OutputError, TrainingError
 from sg_train.files import atomic_file
 from sg_train.model import SkipGram
 from sg_train.training import checkpoint
 from sg_train.training.assembly import Parts
 from sg_train.training.board import Board
-from sg_train.training.checkpoint import Checkpoints, State, Weights
+from sg_train.training.checkpoint import Checkpoints, CorpusState, State, Weights
 from sg_train.training.pace import Pace
 from sg_train.training.progress import Progress
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.scoring import Scoring
 from sg_train.training.signals import Signals
-from sg_train.vectors.formats import save_vectors
 
 
 class Session:
@@ -120,7 +119,7 @@ class Session:
         saved = checkpoints.wait() is not None
         how = f"saved at {share:.0%}" if saved else "not saved"
         raise Interrupted(
-            f"interrupted, {how}; sg-train resume {self._run.path} goes on", signal
+            f"interrupted, {how}; sg-train resume {self._run.quoted} goes on", signal
         )
 
     def _check_learning(self, pace: Pace) -> None:
@@ -138,13 +137,15 @@ class Session:
             vectors = self._run.to_vectors(weights, self._config.export.matrix)
             progress.add_scores(scoring.score(vectors))
             if scoring.is_best:
-                checkpoint.save_weights(self._run.best_file, weights)
+                try:
+                    checkpoint.save_weights(self._run.best_file, weights)
+                except OutputError as error:
+                    progress.say(f"the best weights are not kept: {error}")
 
     def _state(self, pace: Pace, progress: Progress) -> State:
-        corpus = {
-            "path": str(self._corpus.path.absolute()),
-            "checksum": self._corpus.checksum,
-        }
+        corpus = CorpusState(
+            path=str(self._corpus.path.absolute()), checksum=self._corpus.checksum
+        )
         return State(
             pace.position,
             self._pairs,
@@ -155,18 +156,18 @@ class Session:
         )
 
     def _finish(self, pace: Pace, progress: Progress, checkpoints: Checkpoints) -> None:
-        """Leave weights and vectors, and last of all the mark that the run is done."""
-        run, export = self._run, self._config.export
+        """Leave weights and state, by which the run is done, and export the vectors."""
+        run = self._run
+        weights: Weights
         if run.best_file.exists() and self._config.evaluation.stop_on is not None:
-            run.take_best()
-            weights: Weights = checkpoint.load_weights(run.weights_file)
+            weights = checkpoint.load_weights(run.best_file)
         else:
             weights = _weights(self._model, self._config)
-            checkpoint.save_weights(run.weights_file, weights)
-        vectors = run.to_vectors(weights, export.matrix)
-        save_vectors(vectors, run.vectors_file(export.format), export.format)
+        checkpoint.save_weights(run.weights_file, weights)
         with atomic_file(run.state_file) as file:
             file.write(self._state(pace, progress).to_json(weights))
+        run.best_file.unlink(missing_ok=True)
+        run.export()
         checkpoints.clear()
 
 

@@ -35,6 +35,8 @@ class Signals:
             if _SAVE is not None:
                 handlers[_SAVE] = self._take_save
             for number, handler in handlers.items():
+                if signal.getsignal(number) == signal.SIG_IGN:  # as nohup wants it
+                    continue
                 self._before[number] = signal.signal(number, handler)
         return self
 

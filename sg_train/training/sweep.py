@@ -45,6 +45,11 @@ def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[P
         OutputError: a directory is taken by another experiment.
         SgTrainError: whatever keeps a run from being trained.
     """
+    if "-" in config.corpus.paths:
+        raise SettingsError(
+            "corpus.paths: a sweep reads its text more than once, which standard input "
+            "does not allow; sg-train prepare it first"
+        )
     points = list(_points(config, out, overwrite=overwrite))
     for point in points:
         if not point.is_done:
