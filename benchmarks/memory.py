@@ -25,7 +25,6 @@ from sg_train.training.memory import memory_needed
 
 WORDS_A_LINE = 25
 MOST = 200_000  # words in the vocabulary
-PREPARE = 210e6  # the libraries, and chunks of text in work
 LINES_AT_ONCE = 40_000
 
 
@@ -91,6 +90,7 @@ def main() -> None:
             grow(options.text, words, directory / "text.txt")
             corpus = directory / "corpus"
             meta: dict[str, Any] = {}
+            size = (directory / "text.txt").stat().st_size
             for limit in ("100", "null"):
                 used = peak(
                     *("prepare", str(directory / "text.txt"), "--out", str(corpus)),
@@ -98,9 +98,10 @@ def main() -> None:
                     *("--set", f"vocabulary.max_vocabulary={MOST}"),
                 )
                 meta = json.loads((corpus / "meta.json").read_text())
-                formula = PREPARE + 400.0 * meta["distinct_words_read"]
+                fixed = 210e6 + 70e6 * min(1.0, size / 24e6)  # libraries, and chunks
+                formula = fixed + 250.0 * meta["distinct_words_read"]
                 if limit != "null":
-                    most = PREPARE + 1e6 * int(limit) + 400 * meta["vocabulary"]
+                    most = fixed + 1e6 * int(limit) + 400 * meta["vocabulary"]
                     formula = min(formula, most)
                 row(meta, f"prepare, memory_limit {limit}", used, formula)
                 if limit == "100":  # made anew, not found to be the same

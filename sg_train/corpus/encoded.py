@@ -1,4 +1,4 @@
-"""A prepared corpus: word ids on disk, memory-mapped, cut into blocks of sentences.
+"""A prepared corpus: word ids on disk, cut into blocks of sentences.
 
 A directory holds `ids.i32` (little-endian int32, the words of all sentences in one
 row), `offsets.i64` (little-endian int64, where each sentence starts, and the number of

@@ -7,7 +7,6 @@ which are all sorted, gives every word's whole count with little memory.
 """
 
 import heapq
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
@@ -16,6 +15,9 @@ from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+_IDS_AT_ONCE = 1 << 20
 
 
 class WordRuns:
@@ -69,9 +71,10 @@ class WordRuns:
         """
         path = self._directory / "final.i32"
         with path.open("wb") as file:  # a full disk is noticed here, not when mapped
-            os.posix_fallocate(file.fileno(), 0, 4 * self._ids)
+            for first in range(0, self._ids, _IDS_AT_ONCE):
+                size = min(_IDS_AT_ONCE, self._ids - first)
+                file.write(np.full(size, -1, dtype=np.int32).data)
         final = np.memmap(path, dtype=np.int32, mode="r+", shape=self._ids)
-        final[:] = -1
         for path in self._files:
             with _open(path) as file:
                 for word, _, number in map(_split, file):
