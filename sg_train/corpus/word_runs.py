@@ -16,7 +16,6 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-
 _IDS_AT_ONCE = 1 << 20
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import torch
 from tqdm import tqdm
@@ -17,7 +17,9 @@ from sg_train.model import SkipGram
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.training.memory import check_memory
 from sg_train.training.schedule import LinearSchedule
-from sg_train.training.scoring import Scoring
+
+if TYPE_CHECKING:
+    from sg_train.training.scoring import Scoring
 
 
 class Parts(NamedTuple):
@@ -27,7 +29,7 @@ class Parts(NamedTuple):
     model: SkipGram
     schedule: LinearSchedule
     engine: Engine
-    scoring: Scoring | None
+    scoring: Optional["Scoring"]
 
 
 def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
@@ -55,6 +57,8 @@ def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
     plan = _make_plan(config.sampling, corpus, config.training.seed)
     scoring = None
     if config.evaluation.similarity or config.evaluation.analogies:
+        from sg_train.training.scoring import Scoring  # with scipy, which takes long
+
         words, matrix = corpus.vocabulary.words, config.export.matrix
         scoring = Scoring(config.evaluation, words, matrix)
     engine = _make_engine(config, model, corpus, plan, schedule)

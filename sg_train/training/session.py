@@ -1,6 +1,7 @@
 """One process's work on a run: the loop over blocks."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,10 @@ from sg_train.training.checkpoint import Checkpoints, CorpusState, State, Weight
 from sg_train.training.pace import Pace
 from sg_train.training.progress import Progress
 from sg_train.training.run_directory import RunDirectory
-from sg_train.training.scoring import Scoring
 from sg_train.training.signals import Signals
+
+if TYPE_CHECKING:
+    from sg_train.training.scoring import Scoring
 
 
 class Session:
@@ -130,7 +133,7 @@ class Session:
                 "give more text"
             )
 
-    def _score(self, scoring: Scoring, progress: Progress) -> None:
+    def _score(self, scoring: "Scoring", progress: Progress) -> None:
         """Evaluate, and keep the best weights."""
         with progress.pause():
             weights = _weights(self._model, self._config)
