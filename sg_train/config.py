@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from sg_train.choices import Matrix, VectorFormat
 from sg_train.errors import SettingsError
 
 # YAML is read as text alone and each setting's declared type says what it means, so
@@ -276,16 +277,14 @@ class EvaluationConfig(_Section):
 class ExportConfig(_Section):
     """What `export` writes unless told otherwise."""
 
-    matrix: Literal["u", "v", "sum"] = Field(
+    matrix: Matrix = Field(
         default="u",
         description="`u` (input vectors), `v` (output vectors) or their sum",
     )
-    format: Literal["text", "binary", "glove", "safetensors", "npy", "projector"] = (
-        Field(
-            default="text",
-            description="word2vec's text or binary, GloVe's, one of arrays, or a "
-            "directory for TensorBoard's projector",
-        )
+    format: VectorFormat = Field(
+        default="text",
+        description="word2vec's text or binary, GloVe's, one of arrays, or a "
+        "directory for TensorBoard's projector",
     )
 
 

@@ -315,6 +315,8 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("train", "give --out"),
         ("config --set training.epoch=1", "did you mean training.epochs?"),
         ("train text.txt", "text.txt"),
+        ("train --corpus text.txt --out /sys/r", "cannot write /sys/r"),
+        ("prepare text.txt --out /sys/c", "cannot write /sys/c"),
         ("train --corpus text.txt --out text.txt/r", "cannot write text.txt/r"),
         ("train --corpus text.txt --out text.txt", "text.txt: not a directory"),
         ("prepare text.txt --out text.txt/c", "cannot write text.txt/c"),

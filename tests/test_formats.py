@@ -6,8 +6,9 @@ import gensim
 import numpy as np
 import pytest
 
+from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
-from sg_train.vectors.formats import VectorFormat, format_of, load_vectors, save_vectors
+from sg_train.vectors.formats import format_of, load_vectors, save_vectors
 from tests.conftest import awkward_vectors
 
 READ = ["text", "binary", "glove", "safetensors", "npy"]

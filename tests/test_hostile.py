@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sg_train.choices import VectorFormat
 from sg_train.config import Config, CorpusConfig, VocabularyConfig, load_config
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import prepare
@@ -25,7 +26,7 @@ from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import SgTrainError
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
-from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
+from sg_train.vectors.formats import load_vectors, save_vectors
 from sg_train.vectors.questions import read_analogies, read_similarity
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import a_state

@@ -42,6 +42,6 @@ def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
         return write_rows(file, vectors, separator) - 9
 
     monkeypatch.setattr("sg_train.vectors.projector.write_rows", shifted)
-    with pytest.raises(OutputError, match="p: reads back"):
+    with pytest.raises(OutputError, match="p: what was written reads back"):
         save_projector(awkward_vectors(), Path("p"))
     assert not Path("p").exists()

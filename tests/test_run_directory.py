@@ -146,8 +146,8 @@ def test_an_unwritable_place_is_one_line() -> None:
 def test_what_is_no_finished_run_is_refused(run: RunDirectory) -> None:
     with pytest.raises(TrainingError, match="runs/r: has no weights"):
         run.load_vectors()
-    with pytest.raises(VectorsError, match="runs: neither a run directory nor"):
-        RunDirectory(Path("runs")).load_vectors()
+    with pytest.raises(VectorsError, match="runs: no run directory"):
+        RunDirectory.open(Path("runs"))
     with pytest.raises(SettingsError, match="cannot read"):
         RunDirectory(Path("runs")).load_config()
 

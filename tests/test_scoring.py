@@ -53,6 +53,13 @@ def test_without_a_test_to_stop_on_training_goes_on(pairs: Path) -> None:
         assert not scoring.is_over
 
 
+def test_a_section_without_known_words_does_not_forbid_the_test() -> None:
+    Path("q.txt").write_text(": known\na b c d\n: unknown\nx y z w\n")
+    config = EvaluationConfig(analogies=[Path("q.txt")], stop_on="q")
+    scoring = Scoring(config, list("abcd"))
+    assert scoring.score(vectors(*GOOD))["q"] is not None
+
+
 def test_what_cannot_decide_is_refused_before_training(pairs: Path) -> None:
     config = EvaluationConfig(similarity=[pairs], stop_on="pairs")
     with pytest.raises(SettingsError, match="evaluation.stop_on=pairs: nothing"):

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from sg_train.choices import VectorFormat
 from sg_train.errors import OutputError, VectorsError
 from sg_train.vectors import word2vec_formats
-from sg_train.vectors.formats import VectorFormat, load_vectors, save_vectors
+from sg_train.vectors.formats import load_vectors, save_vectors
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import awkward_vectors
 

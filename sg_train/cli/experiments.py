@@ -1,11 +1,12 @@
-"""Commands that make vectors: prepare, train, export, config."""
+"""Commands that make vectors: prepare, train, resume, export, config."""
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sg_train.choices import VectorFormat
 from sg_train.cli.app import app
 from sg_train.cli.options import (
     ConfigFile,
@@ -101,7 +102,7 @@ def resume(
     """
     from sg_train.training.run import resume as resume_run
 
-    resume_run(run, overrides or (), lambda line: typer.echo(line, err=True))
+    resume_run(run, overrides or (), _say)
     _say_trained(run)
 
 
@@ -111,7 +112,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="The vector file to write.")],
     *,
     form: Annotated[
-        Literal["text", "binary", "glove", "safetensors", "npy", "projector"] | None,
+        VectorFormat | None,
         typer.Option(
             "--format", help="By default by the ending, or as the run's config says."
         ),
@@ -146,14 +147,17 @@ def config(
 
 
 def _say_trained(run: Path) -> None:
-    line = f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD"
+    _say(f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD")
+
+
+def _say(line: str) -> None:
     typer.echo(" ".join(line.split("\n")), err=True)
 
 
 def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> None:
     from sg_train.training.sweep import train_sweep
 
-    points = train_sweep(settings, directory, overwrite=overwrite)
+    points = train_sweep(settings, directory, overwrite=overwrite, say=_say)
     done = sum(point.is_done for point in points)
     typer.echo(
         f"{len(points)} runs trained, {done} of them before; "

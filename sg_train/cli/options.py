@@ -5,12 +5,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sg_train.choices import Matrix
+
 if TYPE_CHECKING:
-    from sg_train.training.run_directory import Matrix, RunDirectory
+    from sg_train.training.run_directory import RunDirectory
+    from sg_train.vectors.evaluation import Evaluation
     from sg_train.vectors.word_vectors import WordVectors
 
 ConfigFile = Annotated[
@@ -40,12 +43,12 @@ Vectors = Annotated[
     Path, typer.Argument(metavar="VECTORS", help="A run directory or a vector file.")
 ]
 MatrixOption = Annotated[
-    Literal["u", "v", "sum"] | None,
+    Matrix | None,
     typer.Option(help="Input vectors, output vectors or their sum."),
 ]
 
 
-def load_vectors(path: Path, matrix: "Matrix | None" = None) -> "WordVectors":
+def load_vectors(path: Path, matrix: Matrix | None = None) -> "WordVectors":
     """Read the vectors of a run, by default those that it exports, or of a file."""
     from sg_train.errors import SettingsError
     from sg_train.vectors.formats import load_vectors as load_file
@@ -60,13 +63,28 @@ def load_vectors(path: Path, matrix: "Matrix | None" = None) -> "WordVectors":
 
 def open_run(path: Path) -> "RunDirectory":
     """Return a run directory."""
-    from sg_train.errors import VectorsError
     from sg_train.training.run_directory import RunDirectory
 
-    run = RunDirectory(path)
-    if not run.config_file.is_file():
-        raise VectorsError(f"{path}: no run directory (it has no config.yaml)")
-    return run
+    return RunDirectory.open(path)
+
+
+def read_tests(
+    vectors: Path,
+    similarity: list[Path] | None,
+    analogies: list[Path] | None,
+    restrict: int | None,
+    **how: Any,
+) -> "Evaluation":
+    """Read the tests given, or else those of the run's config, if it is a run."""
+    from sg_train.vectors.evaluation import Evaluation
+
+    if not (similarity or analogies) and vectors.is_dir():
+        chosen = open_run(vectors).load_config().evaluation
+        similarity, analogies = list(chosen.similarity), list(chosen.analogies)
+        restrict = restrict or chosen.restrict
+    return Evaluation.from_files(
+        similarity or [], analogies or [], restrict=restrict, **how
+    )
 
 
 def show(

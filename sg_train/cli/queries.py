@@ -1,10 +1,11 @@
 """Commands that ask vectors something, whoever trained them."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from sg_train.choices import AnalogyMethod
 from sg_train.cli.app import app
 from sg_train.cli.options import (
     Analogies,
@@ -14,13 +15,13 @@ from sg_train.cli.options import (
     Similarity,
     Vectors,
     load_vectors,
-    open_run,
+    read_tests,
     show,
 )
 from sg_train.errors import SettingsError
 
 Top = Annotated[int, typer.Option(min=1, help="How many answers.")]
-Method = Annotated[Literal["add", "multiply"], typer.Option(help="3CosAdd or 3CosMul.")]
+Method = Annotated[AnalogyMethod, typer.Option(help="3CosAdd or 3CosMul.")]
 
 
 @app.command(epilog="Example: sg-train neighbors runs/example people country --top 3")
@@ -106,20 +107,9 @@ def evaluate(
     Questions with a word that has no vector are left out and counted as missing. By
     default the tests are those of the run's config.
     """
-    from sg_train.vectors.evaluation import Evaluation
-
-    if not (similarity or analogies) and vectors.is_dir():
-        chosen = open_run(vectors).load_config().evaluation
-        similarity, analogies = map(list, (chosen.similarity, chosen.analogies))
-        restrict = restrict or chosen.restrict
-    if not (similarity or analogies):
+    how = {"match_case": match_case, "method": method}
+    evaluation = read_tests(vectors, similarity, analogies, restrict, **how)
+    if not evaluation.names:
         raise SettingsError("nothing to score: give --similarity or --analogies FILE")
-    evaluation = Evaluation.from_files(
-        similarity or [],
-        analogies or [],
-        restrict=restrict,
-        match_case=match_case,
-        method=method,
-    )
     scores = evaluation(load_vectors(vectors, matrix))
     show([asdict(score) for score in scores], as_json=as_json, heading=True)

@@ -16,6 +16,7 @@ from sg_train.cli.options import (
     Vectors,
     load_vectors,
     open_run,
+    read_tests,
     show,
 )
 from sg_train.errors import SettingsError
@@ -130,15 +131,8 @@ def report(
     By default it holds the scores of the tests that the run's config names.
     """
     from sg_train.reports.report import write_report
-    from sg_train.vectors.evaluation import Evaluation
 
     run = open_run(vectors) if vectors.is_dir() else None
-    if run and not (similarity or analogies):
-        chosen = run.load_config().evaluation
-        similarity, analogies = list(chosen.similarity), list(chosen.analogies)
-        restrict = restrict or chosen.restrict
-    evaluation = Evaluation.from_files(
-        similarity or [], analogies or [], restrict=restrict
-    )
+    evaluation = read_tests(vectors, similarity, analogies, restrict)
     loaded = load_vectors(vectors, matrix)
     write_report(out, loaded, evaluation(loaded), title=str(vectors), run=run)

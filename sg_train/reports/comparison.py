@@ -112,7 +112,7 @@ def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
     if not path.is_dir():
         vectors = load_vectors(path)
         return Entry(str(path), 1, {}, _scores(evaluation, vectors))
-    run = RunDirectory(path)
+    run = RunDirectory.open(path)
     config = run.load_config()
     settings = {
         f"{section}.{key}": value

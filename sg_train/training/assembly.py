@@ -44,7 +44,7 @@ def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
     torch.set_num_threads(threads_of(config))
     if config.evaluation.tensorboard:
         require("torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard")
-    check_memory(config, len(corpus.vocabulary))
+    check_memory(config, len(corpus.vocabulary), fused=_is_fused(config))
     with _memory_errors(config.model, len(corpus.vocabulary)):
         model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
         model.to(device)
@@ -127,6 +127,12 @@ def check_engine(config: Config) -> None:
             )
 
 
+def _is_fused(config: Config) -> bool:
+    return config.training.engine != "autograd" and not any(
+        _beyond_fused(config).values()
+    )
+
+
 def _beyond_fused(config: Config) -> dict[str, bool]:
     """Say which settings ask for what only the autograd engine does."""
     return {
@@ -148,7 +154,7 @@ def _make_engine(
     schedule: LinearSchedule,
 ) -> Engine:
     training = config.training
-    if training.engine == "autograd" or any(_beyond_fused(config).values()):
+    if not _is_fused(config):
         from sg_train.engines.autograd import AutogradEngine
 
         return AutogradEngine(

@@ -277,10 +277,6 @@ def _checksum_of_json(content: Mapping[str, Any]) -> str:
 
 
 def _checksum(matrix: NDArray[np.float32]) -> str:
-    content = np.ascontiguousarray(matrix, dtype="<f4")
-    shape = str(content.shape).encode()
-    return hashlib.sha256(shape + b" ").hexdigest()[:8] + _digest(content)
-
-
-def _digest(content: NDArray[np.float32]) -> str:
-    return hashlib.sha256(content.data).hexdigest()[:32]
+    digest = hashlib.sha256(str(matrix.shape).encode())
+    digest.update(np.ascontiguousarray(matrix, dtype="<f4").data)
+    return digest.hexdigest()[:32]

@@ -11,12 +11,15 @@ _LANES = 16  # the widest vectors: rows of the fused engine are padded to a mult
 _BLOCK_WORDS = 250_000
 
 
-def memory_needed(config: Config, vocabulary_size: int) -> dict[str, float]:
+def memory_needed(
+    config: Config, vocabulary_size: int, *, fused: bool = True
+) -> dict[str, float]:
     """Return the bytes that each part of a run takes at its peak.
 
     Args:
         config: the run's settings.
         vocabulary_size: V.
+        fused: whether the fused engine trains.
     """
     dimension = config.model.dimension
     matrices = 2.0 * _FLOAT * vocabulary_size * dimension
@@ -27,7 +30,7 @@ def memory_needed(config: Config, vocabulary_size: int) -> dict[str, float]:
         "words and tables": float(_A_WORD * vocabulary_size),
         "a checkpoint while it is written": 3 * matrices,
     }
-    if config.training.engine == "autograd":
+    if not fused:
         columns = 2 * config.sampling.window + config.sampling.negatives + 8
         parts["a block of windows"] = 4.0 * _FLOAT * _BLOCK_WORDS * columns
     elif padded != dimension:
@@ -35,14 +38,14 @@ def memory_needed(config: Config, vocabulary_size: int) -> dict[str, float]:
     return parts
 
 
-def check_memory(config: Config, vocabulary_size: int) -> None:
+def check_memory(config: Config, vocabulary_size: int, *, fused: bool = True) -> None:
     """Refuse a run for which the memory that is free will not do.
 
     Raises:
         TrainingError: it will not.
     """
     free = available_memory()
-    parts = memory_needed(config, vocabulary_size)
+    parts = memory_needed(config, vocabulary_size, fused=fused)
     # The libraries are loaded by now.
     needed = sum(parts.values()) - parts["libraries"]
     if free is None or needed <= free:

@@ -62,15 +62,14 @@ def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> N
         say: is told where the run goes on, and which checkpoints are damaged.
 
     Raises:
+        VectorsError: there is no run.
         TrainingError: there is nothing to go on from.
         SettingsError: a setting may not change.
         CorpusError: the text is another than the run's.
         OutputError: another process trains there, or it cannot be written.
         Interrupted: a signal said so.
     """
-    run = RunDirectory(out)
-    if not run.config_file.is_file():
-        raise TrainingError(f"{out}: no run there")
+    run = RunDirectory.open(out)
     with run.locked():
         if run.is_done() and not run.is_exported and not overrides:
             run.export()  # all that was missing

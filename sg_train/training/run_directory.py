@@ -18,15 +18,15 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sg_train.choices import Matrix
 from sg_train.config import Config, load_config
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, TrainingError, VectorsError
@@ -34,8 +34,6 @@ from sg_train.files import atomic_file
 from sg_train.training import checkpoint
 from sg_train.vectors.formats import save_vectors
 from sg_train.vectors.word_vectors import WordVectors
-
-Matrix = Literal["u", "v", "sum"]
 
 _VECTORS_FILES = {
     "text": "vectors.txt",
@@ -52,6 +50,18 @@ class RunDirectory:
     """The files of one run."""
 
     path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """Return the directory of a run that has begun.
+
+        Raises:
+            VectorsError: there is none.
+        """
+        run = cls(path)
+        if not run.config_file.is_file():
+            raise VectorsError(f"{path}: no run directory (it has no config.yaml)")
+        return run
 
     @property
     def config_file(self) -> Path:
@@ -234,19 +244,6 @@ class RunDirectory:
         with atomic_file(self.config_file) as file:
             file.write(config.to_yaml().encode())
 
-    def take_best(self) -> None:
-        """Let the best weights be the run's.
-
-        Raises:
-            OutputError: the directory cannot be written.
-        """
-        try:
-            self.best_file.replace(self.weights_file)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {self.weights_file}: {error.strerror}"
-            ) from error
-
     def load_config(self) -> Config:
         """Read the run's settings.
 
@@ -304,39 +301,36 @@ class RunDirectory:
         """Read the trained vectors: `u`, `v` or their `sum`.
 
         Raises:
-            VectorsError: `path` is no run.
             CorpusError: the vocabulary is damaged.
             TrainingError: the run is not done or its files do not fit together.
         """
-        if not self.config_file.is_file():
-            raise VectorsError(
-                f"{self.path}: neither a run directory nor a vector file"
-            )
         if not self.weights_file.is_file():
             raise TrainingError(
                 f"{self.path}: has no weights, the run was not finished; sg-train "
                 f"resume {self.path} goes on with it"
             )
+        words = Vocabulary.load(self.vocabulary_file).words
         weights = checkpoint.load_weights(self.weights_file)
-        return self.to_vectors(weights, matrix)
-
-    def to_vectors(
-        self, weights: Mapping[str, NDArray[np.float32]], matrix: Matrix
-    ) -> WordVectors:
-        """Give weights, (V, D) float32, the run's words.
-
-        Raises:
-            CorpusError: the vocabulary is damaged.
-            TrainingError: weights and vocabulary do not fit together.
-        """
-        vocabulary = Vocabulary.load(self.vocabulary_file)
-        parts = [weights[key] for key in "uv" if matrix in (key, "sum")]
-        shapes = {part.shape for part in parts}
-        if {shape[:1] for shape in shapes} != {(len(vocabulary),)} or len(shapes) > 1:
+        if len(words) != len(weights["u"]):
             raise TrainingError(
                 f"{self.path}: weights and vocabulary do not fit together"
             )
-        summed = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        if not np.isfinite(summed).all():
+        vectors = to_vectors(words, weights, matrix)
+        if not np.isfinite(vectors.matrix).all():
             raise TrainingError(f"{self.path}: some of its weights are not finite")
-        return WordVectors(vocabulary.words, summed)
+        return vectors
+
+
+def to_vectors(
+    words: Sequence[str], weights: checkpoint.Weights, matrix: Matrix
+) -> WordVectors:
+    """Join words and weights.
+
+    Args:
+        words: V of them.
+        weights: `u` and `v`, (V, D) float32.
+        matrix: which of them, or their sum.
+    """
+    if matrix == "sum":
+        return WordVectors(words, weights["u"] + weights["v"])
+    return WordVectors(words, weights[matrix])

@@ -38,14 +38,15 @@ class Scoring:
         )
         self._stop_on = config.stop_on
         self._patience = config.patience
-        tests = config.model_dump(mode="json", exclude={"patience", "tensorboard"})
-        self._of = {**tests, "matrix": matrix}
+        what = {"similarity", "analogies", "restrict", "stop_on"}
+        self._of = {**config.model_dump(mode="json", include=what), "matrix": matrix}
         self._best = -np.inf
         self._since_best = 0
         if self._stop_on is not None:
             some = np.random.default_rng(0).normal(size=(len(words), 2))
             scores = self._evaluation(WordVectors(words, some.astype(np.float32)))
-            if any(s.test == self._stop_on and s.value is None for s in scores):
+            totals = {s.test: s.value for s in scores if s.is_total}
+            if totals[self._stop_on] is None:
                 raise SettingsError(
                     f"evaluation.stop_on={self._stop_on}: nothing in the test can be "
                     "scored (too few of its words are in the vocabulary, or all its "

@@ -17,7 +17,7 @@ from sg_train.training.board import Board
 from sg_train.training.checkpoint import Checkpoints, CorpusState, State, Weights
 from sg_train.training.pace import Pace
 from sg_train.training.progress import Progress
-from sg_train.training.run_directory import RunDirectory
+from sg_train.training.run_directory import RunDirectory, to_vectors
 from sg_train.training.signals import Signals
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class Session:
         """Evaluate, and keep the best weights."""
         with progress.pause():
             weights = _weights(self._model, self._config)
-            vectors = self._run.to_vectors(weights, self._config.export.matrix)
+            words = self._corpus.vocabulary.words
+            vectors = to_vectors(words, weights, self._config.export.matrix)
             progress.add_scores(scoring.score(vectors))
             if scoring.is_best:
                 try:

@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,23 @@ class Point:
     is_done: bool
 
 
-def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[Point]:
+def train_sweep(
+    config: Config,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Point]:
     """Train every point that is not done yet, in directories beside `out`.
 
     Points are runs like any other, so a sweep that was interrupted goes on where it
     stopped.
+
+    Args:
+        config: the settings, with a sweep.
+        out: what the directories' names begin with.
+        overwrite: whether runs that are there are trained anew.
+        say: is told where a run goes on.
 
     Raises:
         SettingsError: a point's settings are wrong; nothing has been trained then.
@@ -53,20 +65,20 @@ def train_sweep(config: Config, out: Path, *, overwrite: bool = False) -> list[P
     points = list(_points(config, out, overwrite=overwrite))
     for point in points:
         if not point.is_done:
-            _train_point(point, overwrite=overwrite)
+            _train_point(point, say, overwrite=overwrite)
     return points
 
 
 def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
-    seen: list[Config] = []
+    seen: set[str] = set()
     no_sweep = {f"sweep.{key}": value for key, value in SweepConfig()}
     for settings in choose(config.sweep):
         where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
         of_point = with_settings(config, {**settings, **no_sweep})
         check_engine(of_point)
-        if of_point in seen:
+        if of_point.hash() in seen:
             raise SettingsError(f"sweep.values: {where} would be the same run twice")
-        seen.append(of_point)
+        seen.add(of_point.hash())
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
         is_begun = is_done or checkpoint.has_any(run.checkpoints_directory)
@@ -82,10 +94,10 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         yield Point(where, of_point, is_done)
 
 
-def _train_point(point: Point, *, overwrite: bool) -> None:
+def _train_point(point: Point, say: Callable[[str], None], *, overwrite: bool) -> None:
     run = RunDirectory(point.out)
     if checkpoint.has_any(run.checkpoints_directory) and not overwrite:
-        resume(point.out, (), lambda _: None)
+        resume(point.out, (), say)
     else:
         train(point.config, point.out, overwrite=overwrite)
 

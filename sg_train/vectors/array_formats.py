@@ -15,9 +15,9 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from sg_train.errors import OutputError, VectorsError
+from sg_train.errors import VectorsError
 from sg_train.files import atomic_file
-from sg_train.vectors.word2vec_formats import check_finite
+from sg_train.vectors.checks import check_finite, check_read_back
 from sg_train.vectors.word_vectors import WordVectors
 
 _FORMAT = "sg-train vectors 1"
@@ -42,7 +42,7 @@ def save_safetensors(vectors: WordVectors, path: Path) -> None:
         place, size = _place_in_file(file, "vectors"), 4 * vectors.matrix.shape[1]
         for row in (0, len(vectors) - 1):
             file.seek(place + row * size)
-            _verify(path, file.read(size) == matrix[row].tobytes())
+            check_read_back(path, file.read(size) == matrix[row].tobytes())
 
 
 def load_safetensors(path: Path) -> WordVectors:
@@ -93,7 +93,7 @@ def save_npy(vectors: WordVectors, path: Path) -> None:
         np.save(file, np.ascontiguousarray(vectors.matrix, dtype=np.float32))
         file.seek(0)
         read = np.load(file, allow_pickle=False)
-        _verify(path, np.array_equal(read, vectors.matrix))
+        check_read_back(path, np.array_equal(read, vectors.matrix))
 
 
 def load_npy(path: Path) -> WordVectors:
@@ -165,8 +165,3 @@ def _place_in_file(file: BinaryIO, tensor: str) -> int:
     length = int.from_bytes(file.read(8), "little")
     header = json.loads(file.read(length))
     return 8 + length + int(header[tensor]["data_offsets"][0])
-
-
-def _verify(path: Path, holds: bool) -> None:  # noqa: FBT001
-    if not holds:
-        raise OutputError(f"{path}: what was written reads back as something else")

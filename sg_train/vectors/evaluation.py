@@ -14,8 +14,9 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
+from sg_train.choices import AnalogyMethod
 from sg_train.errors import VectorsError
-from sg_train.vectors.queries import AnalogyMethod, analogy_scores
+from sg_train.vectors.queries import analogy_scores
 from sg_train.vectors.questions import (
     AnalogyTest,
     SimilarityTest,

@@ -14,13 +14,12 @@ may be compressed by gzip.
 import gzip
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
+from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
 from sg_train.vectors import array_formats, projector, word2vec_formats
 from sg_train.vectors.word_vectors import WordVectors
-
-VectorFormat = Literal["text", "binary", "glove", "safetensors", "npy", "projector"]
 
 _SAVE = {
     "text": word2vec_formats.save_text,

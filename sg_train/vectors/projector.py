@@ -11,7 +11,8 @@ import numpy as np
 
 from sg_train.errors import OutputError
 from sg_train.files import atomic_directory
-from sg_train.vectors.word2vec_formats import check_words, write_rows
+from sg_train.vectors.checks import check_read_back, check_words
+from sg_train.vectors.word2vec_formats import write_rows
 from sg_train.vectors.word_vectors import WordVectors
 
 _FILES = ("metadata.tsv", "projector_config.pbtxt", "vectors.tsv")
@@ -46,5 +47,4 @@ def save_projector(vectors: WordVectors, path: Path) -> None:
             for row, place in ((0, 0), (-1, last)):
                 file.seek(place)
                 read = np.array(file.readline().split(), dtype=np.float32)
-                if not np.array_equal(read, vectors.matrix[row]):
-                    raise OutputError(f"{path}: reads back as something else")
+                check_read_back(path, np.array_equal(read, vectors.matrix[row]))

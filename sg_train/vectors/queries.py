@@ -1,13 +1,10 @@
 """Questions to word vectors."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
+from sg_train.choices import AnalogyMethod
 from sg_train.vectors.word_vectors import WordVectors
-
-AnalogyMethod = Literal["add", "multiply"]
 
 _TINY = np.float32(1e-6)  # keeps 3CosMul from dividing by zero
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sg_train.errors import OutputError, VectorsError
+from sg_train.errors import VectorsError
 from sg_train.files import atomic_file
+from sg_train.vectors.checks import check_read_back, check_words
 from sg_train.vectors.word_vectors import WordVectors
 
 _ROWS_AT_ONCE = 4096
@@ -75,7 +76,7 @@ def save_binary(vectors: WordVectors, path: Path) -> None:
                 vectors.words[row].encode(),
                 vectors.matrix[row].astype("<f4").tobytes(),
             )
-            _verify(path, file.read(len(expected)) == expected)
+            check_read_back(path, file.read(len(expected)) == expected)
 
 
 def write_rows(file: BinaryIO, vectors: WordVectors, separator: str) -> int:
@@ -91,34 +92,6 @@ def write_rows(file: BinaryIO, vectors: WordVectors, separator: str) -> int:
         file.write("\n".join(lines).encode() + b"\n")
         last = file.tell() - len(lines[-1].encode()) - 1
     return last
-
-
-def check_words(vectors: WordVectors) -> None:
-    """Refuse what no vector file can hold.
-
-    Raises:
-        VectorsError: a word holds white space, or a vector is not finite.
-    """
-    for word in vectors.words:
-        if word.split() != [word]:
-            raise VectorsError(
-                f"{word!r}: a word with white space cannot be written to such a file; "
-                "the formats safetensors and npy hold any word"
-            )
-    check_finite(vectors)
-
-
-def check_finite(vectors: WordVectors, where: str = "") -> None:
-    """Refuse vectors with numbers that are not finite.
-
-    Raises:
-        VectorsError: a vector is not finite.
-    """
-    for first in range(0, len(vectors), _ROWS_AT_ONCE):
-        is_finite = np.isfinite(vectors.matrix[first : first + _ROWS_AT_ONCE])
-        if not is_finite.all():
-            word = vectors.words[first + int(np.argmin(is_finite.all(axis=1)))]
-            raise VectorsError(f"{where}the vector of {word!r} is not finite")
 
 
 def read(file: BinaryIO, path: Path, size: int | None = None) -> WordVectors:
@@ -265,20 +238,15 @@ def _verify_text(
     file.seek(0)
     header = file.read(begin).decode().split()
     shape = [str(number) for number in vectors.matrix.shape]
-    _verify(path, header in ([], shape))
+    check_read_back(path, header in ([], shape))
     for row, place in ((0, begin), (len(vectors) - 1, end)):
         file.seek(place)
         word, *numbers = file.readline().decode().split(" ")
         read = np.array(numbers, dtype=np.float32)
-        _verify(
+        check_read_back(
             path,
             word == vectors.words[row] and np.array_equal(read, vectors.matrix[row]),
         )
-
-
-def _verify(path: Path, holds: bool) -> None:  # noqa: FBT001
-    if not holds:
-        raise OutputError(f"{path}: what was written reads back as something else")
 
 
 def _slices(
