@@ -3,9 +3,11 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -438,6 +440,31 @@ def test_a_reader_that_leaves_early_is_no_error(trained: Path) -> None:
     )
     assert len(result.stdout.splitlines()) == 1
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
+)
+def test_told_to_end_while_preparing_it_leaves_nothing(number: int, code: int) -> None:
+    os.mkfifo("pipe")  # whose text does not end
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sg_train", "prepare", "pipe", "--out", "c/out"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with Path("pipe").open("wb") as pipe:
+        pipe.write(b"some words\n" * 1000)
+        pipe.flush()
+        while not list(Path().glob("c/.out.*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGUSR1)  # asks for nothing that is there to give
+        time.sleep(0.2)
+        assert process.poll() is None
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (code, "sg-train: interrupted\n")
+    assert list(Path("c").iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")

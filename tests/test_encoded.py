@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -141,3 +142,18 @@ def test_only_a_prepared_corpus_looks_like_one(corpus: EncodedCorpus) -> None:
     assert not is_prepared(Path("missing"))
     (corpus.path / "ids.i32").unlink()
     assert not is_prepared(corpus.path)
+
+
+def test_a_file_that_is_read_bit_by_bit_is_read_whole(
+    corpus: EncodedCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = corpus.block(0)
+    read = os.preadv
+
+    def little(descriptor: int, rooms: list[memoryview], place: int) -> int:
+        return read(descriptor, [rooms[0][:7]], place)
+
+    monkeypatch.setattr(os, "preadv", little)
+    again = corpus.block(0)
+    assert np.array_equal(again.ids, whole.ids)
+    assert np.array_equal(again.offsets, whole.offsets)

@@ -53,6 +53,9 @@ def test_pca_is_that_of_the_covariance(vectors: WordVectors) -> None:
     assert word_map.places.var(axis=0, ddof=1) == pytest.approx(values[[-1, -2]])
     expected = (points - points.mean(axis=0)) @ axes[:, [-1, -2]]
     assert np.abs(word_map.places) == pytest.approx(np.abs(expected), abs=1e-5)
+    # Of the two ways that an axis can point, the one whose largest part is positive.
+    axes = (points - points.mean(axis=0)).T @ word_map.places
+    assert (axes[np.abs(axes).argmax(axis=0), [0, 1]] > 0).all()
 
 
 def test_clusters_are_found_and_numbered_by_frequency(vectors: WordVectors) -> None:
