@@ -217,6 +217,29 @@ class TrainingConfig(_Section):
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every draw")
 
 
+class DistributedConfig(_Section):
+    """How processes that torchrun launches train together."""
+
+    round_words: int = Field(
+        default=500_000,
+        ge=1,
+        description="words that all ranks together train on between two exchanges of "
+        "what they have learnt",
+    )
+    frequent_rows: int = Field(
+        default=4096,
+        ge=1,
+        description="rows, of the most frequent words, that every exchange covers; "
+        "four times as many every fourth time, and so on",
+    )
+    timeout_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=1e6,
+        description="a rank that does not answer for so long is given up",
+    )
+
+
 class CheckpointConfig(_Section):
     """How often a run saves what it needs to go on after whatever ends it."""
 
@@ -316,6 +339,7 @@ class Config(_Section):
     sampling: SamplingConfig = SamplingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    distributed: DistributedConfig = DistributedConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()

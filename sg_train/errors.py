@@ -6,7 +6,13 @@ to do. Only the command line turns it into text on stderr and an exit code.
 
 
 class SgTrainError(Exception):
-    """Base of all errors that are the user's to mend."""
+    """Base of all errors that are the user's to mend.
+
+    Attributes:
+        is_silent: whether another process says it.
+    """
+
+    is_silent = False
 
 
 class SettingsError(SgTrainError):

@@ -65,7 +65,9 @@ def test_single_windows_are_the_steps_of_the_formula(device: str) -> None:
     u, v = (w.detach().numpy().astype(np.float64) for w in make_model().parameters())
     for place, result in zip(PLACES, results, strict=True):
         sentences = read_block(place.block)
-        windows = draw_windows(sentences.ids, sentences.offsets, PLAN, *place)
+        windows = draw_windows(
+            sentences.ids, sentences.offsets, PLAN, place.epoch, place.block
+        )
         rates = [falling_rate(place, position) for position in windows.positions]
         loss = take_steps(u, v, windows, rates)
         assert result.loss == pytest.approx(loss, rel=1e-5)

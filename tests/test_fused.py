@@ -72,7 +72,9 @@ def test_the_step_is_that_of_the_formula(lanes: int, negatives: int) -> None:
             engine = FusedEngine(model, read_block, plan, falling_rate, lanes=lanes)
             (result,) = engine.train([place])
             block = read_block(place.block)
-            windows = draw_windows(block.ids, block.offsets, plan, *place)
+            windows = draw_windows(
+                block.ids, block.offsets, plan, place.epoch, place.block
+            )
             rates = [falling_rate(place, int(at)) for at in windows.positions]
             loss = take_steps(u, v, windows, rates)
             assert result.pairs == windows.pairs
@@ -107,11 +109,12 @@ def test_both_engines_take_the_same_steps(
         assert np.abs(ours - theirs).max() < 2e-5
 
 
-def test_weights_that_fit_are_trained_where_they_are() -> None:
+def test_weights_are_trained_in_place() -> None:
     plan = make_plan(5, 5)
-    for dimension, shared in ((48, True), (50, False)):
+    for dimension, moved in ((48, False), (50, True)):
         model = make_model(dimension)
-        before = model.u_embeddings.weight.data_ptr()
+        before = model.u_embeddings.weight.detach().clone()
+        address = model.u_embeddings.weight.data_ptr()
         seen: list[torch.Tensor] = []
 
         def rate(place: Place, position: int, model=model, seen=seen) -> float:
@@ -119,11 +122,35 @@ def test_weights_that_fit_are_trained_where_they_are() -> None:
             return 0.1
 
         engine = FusedEngine(model, read_block, plan, rate, lanes=16)
+        assert torch.equal(model.u_embeddings.weight, before)
+        if not moved:
+            assert model.u_embeddings.weight.data_ptr() in (address, address + 32)
+        assert model.u_embeddings.weight.data_ptr() % 64 == 0
         list(engine.train([Place(0, 0), Place(0, 1)]))
-        assert model.u_embeddings.weight.data_ptr() == before
-        # Between blocks the rate is asked for: is the first block's work in the model?
-        assert torch.equal(seen[0], seen[-1]) != shared
-        assert not torch.equal(seen[0], model.u_embeddings.weight)
+        # Between blocks the rate is asked for: the first block's work is in the model.
+        assert not torch.equal(seen[0], seen[-1])
+        assert torch.equal(seen[0], before)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_the_parts_of_a_block_are_together_the_block(engine: str) -> None:
+    plan = make_plan(5, 5)
+    models = make_model(20), make_model(20)
+    engines = [
+        FusedEngine(model, read_block, plan, falling_rate)
+        if engine == "fused"
+        else AutogradEngine(model, read_block, plan, falling_rate, batch_size=1)
+        for model in models
+    ]
+    (whole,) = engines[0].train([Place(1, 1)])
+    parts = list(engines[1].train(Place(1, 1, part, 3) for part in range(3)))
+    assert sum(part.words for part in parts) == whole.words
+    assert min(part.words for part in parts) > 0
+    assert sum(part.pairs for part in parts) == whole.pairs
+    assert sum(part.loss for part in parts) == pytest.approx(whole.loss)
+    assert parts[-1].learning_rate == whole.learning_rate
+    for ours, theirs in zip(weights(models[1]), weights(models[0]), strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_one_thread_gives_the_same_bits_every_time() -> None:

@@ -3,8 +3,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sg_train.sampling.loader import Place, window_loader
+from sg_train.sampling.loader import Place, offsets_of, window_loader
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 
 
@@ -29,10 +31,23 @@ def test_blocks_come_in_order_as_they_are_drawn(workers: int) -> None:
     assert [block.place for block in blocks] == PLACES
     for block in blocks:
         sentences = read_block(block.place.block)
-        windows = draw_windows(sentences.ids, sentences.offsets, PLAN, *block.place)
+        windows = draw_windows(sentences.ids, sentences.offsets, PLAN, *block.place[:2])
         assert block.words == 40
         assert block.pairs == windows.pairs
         for name in ("contexts", "centres", "negatives", "positions"):
             tensor = getattr(block, name)
             assert tensor.dtype == torch.int32
             assert np.array_equal(tensor.numpy(), getattr(windows, name))
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 40))
+def test_every_sentence_is_in_one_part(lengths: list[int], parts: int) -> None:
+    ends = np.cumsum(lengths)
+    block = Sentences(np.zeros(ends[-1], dtype=np.int32), np.append(0, ends))
+    cuts = [offsets_of(Place(0, 0, part, parts), block) for part in range(parts)]
+    assert np.array_equal(
+        np.concatenate([cut[:-1] for cut in cuts] + [ends[-1:]]), block.offsets
+    )
+    for part, cut in enumerate(cuts):
+        share = len(block.ids) / parts
+        assert ((cut[:-1] >= part * share) & (cut[:-1] < (part + 1) * share)).all()

@@ -14,14 +14,13 @@ def test_parts_grow_with_words_and_dimension() -> None:
     small, large = (
         memory_needed(config(model={"dimension": 100}), size) for size in (1000, 10**6)
     )
-    assert large["u and v"] == 2 * 4 * 10**6 * 100
-    assert large["u and v with padded rows"] == 2 * 4 * 10**6 * 112
+    assert large["u and v"] == 2 * 4 * 10**6 * 112  # rows of whole vectors
     assert sum(large.values()) > sum(small.values())
-    assert "u and v with padded rows" not in memory_needed(
-        config(model={"dimension": 128}), 1000
-    )
     autograd = memory_needed(config(sampling={"window": 100}), 1000, fused=False)
+    assert autograd["u and v"] == 2 * 4 * 1000 * 100
     assert autograd["a block of windows"] > 7e8
+    several = memory_needed(config(), 10**6, ranks=2)
+    assert sum(several.values()) - sum(large.values()) == 2 * 2 * 4 * 10**6 * 100
 
 
 def test_too_little_memory_is_said_before_training(monkeypatch) -> None:
@@ -29,7 +28,7 @@ def test_too_little_memory_is_said_before_training(monkeypatch) -> None:
     check_memory(config(), 1000)
     with pytest.raises(
         TrainingError,
-        match=r"5000000 words of dimension 100 need \d+.\d GB \(.*u and v 4.0.*\), and "
+        match=r"5000000 words of dimension 100 need \d+.\d GB \(.*u and v 4.5.*\), and "
         r"2.0 GB are free; lower model.dimension or vocabulary.max_voc",
     ):
         check_memory(config(), 5_000_000)

@@ -84,7 +84,7 @@ def test_told_to_stop_it_hands_out_nothing_more() -> None:
     next(places)
     signals.stop = 15
     assert next(places, None) is None
-    assert (pace.position, pace.is_told_to_stop, pace.is_over) == (1, True, False)
+    assert (pace.position, pace.stop is not None, pace.is_over) == (1, True, False)
 
 
 def test_the_end_asks_for_no_checkpoint() -> None:

@@ -41,7 +41,8 @@ class _OneLineErrors(typer.core.TyperGroup):
             if message is None:
                 raise
             line = " ".join(message.split("\n"))
-            typer.echo(f"sg-train: {line}", err=True)
+            if not getattr(error, "is_silent", False):
+                typer.echo(f"sg-train: {line}", err=True)
         else:
             if code == _INTERRUPTED:
                 typer.echo("sg-train: interrupted", err=True)

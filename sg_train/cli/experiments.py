@@ -1,5 +1,6 @@
 """Commands that make vectors: prepare, train, resume, export, config."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +86,7 @@ def train(
 
     from sg_train.training.run import train as train_run
 
-    train_run(settings, directory, overwrite=overwrite)
+    train_run(settings, directory, overwrite=overwrite, say=_say)
     _say_trained(directory)
 
 
@@ -98,7 +99,7 @@ def resume(
     """Go on with a run that was interrupted, or train a finished one for longer.
 
     It goes on from the newest sound checkpoint. Only epochs, threads, loader_workers
-    and the sections checkpoint, evaluation and export can be set.
+    and the sections checkpoint, distributed, evaluation and export can be set.
     """
     from sg_train.training.run import resume as resume_run
 
@@ -147,7 +148,8 @@ def config(
 
 
 def _say_trained(run: Path) -> None:
-    _say(f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD")
+    if os.environ.get("RANK", "0") == "0":  # of processes that train together
+        _say(f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD")
 
 
 def _say(line: str) -> None:

@@ -42,6 +42,9 @@ class AutogradEngine:
         self._device = model.u_embeddings.weight.device
         self._optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
 
+    def compile(self) -> None:
+        """Do nothing: it runs as it is."""
+
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks in the order of `places`; see `Engine.train`."""
         loader = window_loader(

@@ -31,6 +31,10 @@ class BlockResult:
 class Engine(Protocol):
     """Carries out the training step on a model's weights."""
 
+    def compile(self) -> None:
+        """Get ready what is made once for all runs."""
+        ...
+
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks and yield each one's result as soon as it is done.
 

@@ -6,14 +6,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sg_train.engines import kernel
 from sg_train.engines.base import BlockResult
 from sg_train.engines.vector import native_lanes
 from sg_train.model import SkipGram
 from sg_train.sampling.draws import Purpose
-from sg_train.sampling.loader import Place, Sentences
+from sg_train.sampling.loader import Place, Sentences, offsets_of
 from sg_train.sampling.windows import SamplingPlan
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vectors
@@ -37,10 +39,12 @@ class FusedEngine:
         threads: int = 1,
         lanes: int | None = None,
     ) -> None:
-        """Set the engine up.
+        """Set the engine up, and lay the model's weights out as vectors need them.
 
         Args:
-            model: on the CPU; its weights are trained.
+            model: on the CPU; its weights are trained in place. Their rows are moved to
+                where they start on a multiple of the vector width, so the weights are
+                no longer contiguous.
             read_block: returns a block's sentences by its number, with ids checked to
                 lie below the vocabulary's size and offsets that rise.
             plan: what decides the draws.
@@ -49,12 +53,15 @@ class FusedEngine:
             threads: blocks that are worked on at the same time.
             lanes: the vector width in float32, by default the processor's own.
         """
-        self._model = model
         self._read_block = read_block
         self._plan = plan
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
+        self._u, self._v = (
+            _lay_out(embedding.weight, self._shape.row)
+            for embedding in (model.u_embeddings, model.v_embeddings)
+        )
         self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
         for _ in range(threads):
@@ -62,8 +69,7 @@ class FusedEngine:
 
     def compile(self) -> None:
         """Get the machine code ready, from disk unless this is the first time."""
-        nothing = np.zeros(0, dtype=np.float32)
-        self._run(nothing, nothing, _NO_SENTENCES, Place(0, 0), (0.0, 0.0))
+        self._run(_NO_SENTENCES, Place(0, 0), (0.0, 0.0))
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks as threads come free; see `Engine.train`.
@@ -71,56 +77,37 @@ class FusedEngine:
         Results come in the order in which blocks are done. When the iterator is closed
         early, the blocks in work are finished first.
         """
-        weights = [
-            weight.detach().numpy()
-            for weight in (
-                self._model.u_embeddings.weight,
-                self._model.v_embeddings.weight,
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from _in_order_of_completion(
+                (pool.submit(self._train_block, place) for place in places),
+                # One more than there are threads, so that none has to wait.
+                at_once=self._threads + 1,
             )
-        ]
-        rows = [_aligned_rows(weight, self._shape.row) for weight in weights]
-        u, v = (matrix.reshape(-1) for matrix in rows)
-        try:
-            with ThreadPoolExecutor(self._threads) as pool:
-                yield from _in_order_of_completion(
-                    (pool.submit(self._train_block, u, v, place) for place in places),
-                    # One more than there are threads, so that none has to wait.
-                    at_once=self._threads + 1,
-                )
-        finally:
-            for weight, matrix in zip(weights, rows, strict=True):
-                if not np.shares_memory(weight, matrix):
-                    weight[:] = matrix[:, : weight.shape[1]]
 
-    def _train_block(
-        self, u: NDArray[np.float32], v: NDArray[np.float32], place: Place
-    ) -> BlockResult:
+    def _train_block(self, place: Place) -> BlockResult:
         sentences = self._read_block(place.block)
-        words = len(sentences.ids)
         first = self._learning_rate(place, 0)
-        last = self._learning_rate(place, words - 1)
-        slope = (last - first) / max(1, words - 1)
-        loss, pairs = self._run(u, v, sentences, place, (first, slope))
-        return BlockResult(place, words, pairs, loss, last)
+        last = self._learning_rate(place, len(sentences.ids) - 1)
+        slope = (last - first) / max(1, len(sentences.ids) - 1)
+        loss, pairs = self._run(sentences, place, (first, slope))
+        start, end = offsets_of(place, sentences)[[0, -1]].tolist()
+        rate = self._learning_rate(place, max(0, end - 1))
+        return BlockResult(place, end - start, pairs, loss, rate)
 
     def _run(
-        self,
-        u: NDArray[np.float32],
-        v: NDArray[np.float32],
-        sentences: Sentences,
-        place: Place,
-        rates: tuple[float, float],
+        self, sentences: Sentences, place: Place, rates: tuple[float, float]
     ) -> tuple[float, int]:
         scratch = self._idle.get()
         try:
-            longest = int(np.diff(sentences.offsets).max(initial=0))
+            offsets = offsets_of(place, sentences)
+            longest = int(np.diff(offsets).max(initial=0))
             if longest > len(scratch.words):
                 scratch = make_scratch(longest, self._plan, self._shape)
             loss, pairs = kernel.train_block(
-                u,
-                v,
+                self._u,
+                self._v,
                 sentences.ids,
-                sentences.offsets,
+                offsets,
                 rates,
                 self._shape,
                 make_draws(self._plan, *self._tables, place),
@@ -163,7 +150,7 @@ def make_draws(
         place: the block and the epoch.
     """
     keep, window, negative = (
-        np.uint64(plan.key(*place, purpose))
+        np.uint64(plan.key(place.epoch, place.block, purpose))
         for purpose in (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
     )
     return kernel.Draws(
@@ -258,12 +245,19 @@ def _take_done(waiting: deque[Future[BlockResult]]) -> Iterator[BlockResult]:
         yield future.result()
 
 
-def _aligned_rows(weight: NDArray[np.float32], row: int) -> NDArray[np.float32]:
-    """Return the weights with rows of `row` floats: themselves if they are so."""
-    if weight.shape[1] == row and weight.ctypes.data % _ALIGNMENT == 0:
-        return weight
-    rows = _aligned(len(weight) * row).reshape(len(weight), row)
-    rows[:, : weight.shape[1]] = weight
+def _lay_out(weight: Tensor, row: int) -> NDArray[np.float32]:
+    """Move weights, if need be, to rows of `row` floats, and return all of these.
+
+    Returns:
+        (V * row,) float32, the memory of the weights and what pads their rows.
+    """
+    size, dimension = weight.shape
+    old = weight.detach().numpy()
+    if dimension == row and old.ctypes.data % _ALIGNMENT == 0:
+        return old.reshape(-1)
+    rows = _aligned(size * row)
+    rows.reshape(size, row)[:, :dimension] = old
+    weight.data = torch.from_numpy(rows).view(size, row)[:, :dimension]
     return rows
 
 

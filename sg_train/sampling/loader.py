@@ -20,10 +20,15 @@ from sg_train.sampling.windows import SamplingPlan, draw_windows
 
 
 class Place(NamedTuple):
-    """One block in one epoch, both counted from 0."""
+    """One block in one epoch, or one of the equal parts of it; all counted from 0.
+
+    The draws of a part are those that the whole block has there.
+    """
 
     epoch: int
     block: int
+    part: int = 0
+    parts: int = 1
 
 
 class Sentences(Protocol):
@@ -38,6 +43,24 @@ class Sentences(Protocol):
     def offsets(self) -> NDArray[np.int64]:
         """(sentences + 1,) where in `ids` each sentence starts, and n."""
         ...
+
+
+def offsets_of(place: Place, sentences: Sentences) -> NDArray[np.int64]:
+    """Return where the sentences of a part start in their block, and its end.
+
+    A sentence belongs to the part in which it starts, by words.
+
+    >>> class Block:
+    ...     ids, offsets = np.zeros(9), np.array([0, 2, 5, 9])
+    >>> [offsets_of(Place(0, 0, part, 2), Block).tolist() for part in (0, 1)]
+    [[0, 2, 5], [5, 9]]
+    """
+    offsets = sentences.offsets
+    if place.parts == 1:
+        return offsets
+    bounds = len(sentences.ids) * np.array([place.part, place.part + 1])
+    first, last = np.searchsorted(offsets * place.parts, bounds)
+    return offsets[first : last + 1]
 
 
 class WindowBlock(NamedTuple):
@@ -74,10 +97,13 @@ class _WindowDataset(Dataset[WindowBlock | SgTrainError]):
             sentences = self._read_block(place.block)
         except SgTrainError as error:  # raised, it would bring a worker's traceback
             return error
-        windows = draw_windows(sentences.ids, sentences.offsets, self._plan, *place)
+        offsets = offsets_of(place, sentences)
+        windows = draw_windows(
+            sentences.ids, offsets, self._plan, place.epoch, place.block
+        )
         return WindowBlock(
             place,
-            len(sentences.ids),
+            int(offsets[-1] - offsets[0]),
             windows.pairs,
             torch.from_numpy(windows.contexts),
             torch.from_numpy(windows.centres),

@@ -103,14 +103,16 @@ def draw_windows(
 
     Args:
         ids: (n,) int32, the words of whole sentences.
-        offsets: (sentences + 1,) int64, where in `ids` each sentence starts, and n.
+        offsets: (sentences + 1,) int64, where in `ids` each sentence starts, and where
+            the last one ends; what lies before or after has no windows.
         plan: what decides the draws.
         epoch: counted from 0.
         block: the block's number in the corpus.
     """
-    keep_bits = draws(plan.key(epoch, block, Purpose.KEEP), np.arange(len(ids)))
-    kept = keep_bits >> np.uint64(32) <= plan.keep_limits[ids]
-    positions = np.flatnonzero(kept).astype(np.int32)
+    start, end = offsets[[0, -1]].tolist()
+    keep_bits = draws(plan.key(epoch, block, Purpose.KEEP), np.arange(start, end))
+    kept = keep_bits >> np.uint64(32) <= plan.keep_limits[ids[start:end]]
+    positions = (start + np.flatnonzero(kept)).astype(np.int32)
     words = ids[positions]
 
     # In kept words: where the sentence of each word starts and ends, and its reach.

@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from sg_train.config import Config, ModelConfig, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.engines.base import Engine
+from sg_train.engines.distributed import DistributedEngine
+from sg_train.engines.exchange import Exchange, Touches
 from sg_train.errors import TrainingError
 from sg_train.extras import require
 from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
+from sg_train.ranks import Ranks, local_rank, local_ranks
+from sg_train.sampling.frequency import keep_probability, negative_probability
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.training.memory import check_memory
 from sg_train.training.schedule import LinearSchedule
@@ -32,19 +37,33 @@ class Parts(NamedTuple):
     scoring: Optional["Scoring"]
 
 
-def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
-    """Put a run together.
+def assemble(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> Parts:
+    """Put a run together, on each of the ranks, which do not share work yet.
 
     Raises:
         TrainingError: the device is not there, or memory does not suffice.
         VectorsError: a test cannot be read.
         SettingsError: training should stop on a test that cannot be scored.
     """
-    device = _open_device(config.training.device)
+    parts = ranks.together(lambda: _assemble(config, corpus, ranks))
+    if _is_fused(config):
+        # The first rank compiles, so that the others find the code on disk.
+        note = "getting the kernel ready (the first run compiles it, about 5 s)"
+        hidden = None if ranks.is_first else True
+        with tqdm(desc=note, bar_format="{desc}", leave=False, disable=hidden):
+            ranks.first(parts.engine.compile)
+            parts.engine.compile()
+    return parts
+
+
+def _assemble(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> Parts:
+    device = _open_device(device_of(config, ranks))
     torch.set_num_threads(threads_of(config))
     if config.evaluation.tensorboard:
         require("torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard")
-    check_memory(config, len(corpus.vocabulary), fused=_is_fused(config))
+    check_memory(
+        config, len(corpus.vocabulary), fused=_is_fused(config), ranks=ranks.size
+    )
     with _memory_errors(config.model, len(corpus.vocabulary)):
         model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
         model.to(device)
@@ -56,7 +75,8 @@ def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
     )
     plan = _make_plan(config.sampling, corpus, config.training.seed)
     scoring = None
-    if config.evaluation.similarity or config.evaluation.analogies:
+    tests = config.evaluation.similarity or config.evaluation.analogies
+    if tests and ranks.is_first:
         from sg_train.training.scoring import Scoring  # with scipy, which takes long
 
         words, matrix = corpus.vocabulary.words, config.export.matrix
@@ -65,11 +85,47 @@ def assemble(config: Config, corpus: EncodedCorpus) -> Parts:
     return Parts(corpus, model, schedule, engine, scoring)
 
 
+def share_out(config: Config, parts: Parts, ranks: Ranks) -> Parts:
+    """Let the engine of a run share its work with other ranks, if there are any.
+
+    All of them begin with the first one's weights.
+    """
+    if ranks.size == 1:
+        return parts
+    sampling, counts = config.sampling, parts.corpus.vocabulary.counts
+    kept = counts / counts.sum() * keep_probability(counts, sampling.subsample)
+    touches = Touches.expect(
+        kept,
+        negative_probability(counts, sampling.negative_exponent),
+        sampling.negatives,
+        sampling.window + 1 if sampling.dynamic_window else 2 * sampling.window,
+    )
+    exchange = Exchange(parts.model, ranks, touches, config.distributed.frequent_rows)
+    sizes = np.diff(parts.schedule.block_starts).tolist()
+    engine = DistributedEngine(
+        parts.engine,
+        ranks,
+        exchange,
+        parts.schedule,
+        sizes.__getitem__,
+        round_words=config.distributed.round_words,
+        threads=threads_of(config) if _is_fused(config) else 1,
+    )
+    return parts._replace(engine=engine)
+
+
 def threads_of(config: Config) -> int:
-    """Return how many threads a run uses."""
+    """Return how many threads a process uses."""
     if config.training.deterministic:
         return 1
-    return config.training.threads or available_cpus()
+    return config.training.threads or max(1, available_cpus() // local_ranks())
+
+
+def device_of(config: Config, ranks: Ranks) -> str:
+    """Return the device of this rank: each rank of a machine has a GPU of its own."""
+    if config.training.device == "cuda" and ranks.size > 1:
+        return f"cuda:{local_rank()}"
+    return config.training.device
 
 
 @contextmanager
@@ -167,17 +223,13 @@ def _make_engine(
         )
     from sg_train.engines.fused import FusedEngine
 
-    fused = FusedEngine(
+    return FusedEngine(
         model,
         corpus.block,
         plan,
         schedule,
         threads=min(threads_of(config), len(corpus.block_starts) - 1),
     )
-    note = "getting the kernel ready (the first run compiles it, about 5 s)"
-    with tqdm(desc=note, bar_format="{desc}", leave=False, disable=None):
-        fused.compile()
-    return fused
 
 
 def _open_device(name: str) -> torch.device:

@@ -12,7 +12,7 @@ _BLOCK_WORDS = 250_000
 
 
 def memory_needed(
-    config: Config, vocabulary_size: int, *, fused: bool = True
+    config: Config, vocabulary_size: int, *, fused: bool = True, ranks: int = 1
 ) -> dict[str, float]:
     """Return the bytes that each part of a run takes at its peak.
 
@@ -20,32 +20,35 @@ def memory_needed(
         config: the run's settings.
         vocabulary_size: V.
         fused: whether the fused engine trains.
+        ranks: how many processes train together; the bytes are one's.
     """
     dimension = config.model.dimension
     matrices = 2.0 * _FLOAT * vocabulary_size * dimension
-    padded = -(-dimension // _LANES) * _LANES
+    row = -(-dimension // _LANES) * _LANES if fused else dimension
     parts = {
         "libraries": _LIBRARIES,
-        "u and v": matrices,
+        "u and v": 2.0 * _FLOAT * vocabulary_size * row,
         "words and tables": float(_A_WORD * vocabulary_size),
         "a checkpoint while it is written": 3 * matrices,
     }
     if not fused:
         columns = 2 * config.sampling.window + config.sampling.negatives + 8
         parts["a block of windows"] = 4.0 * _FLOAT * _BLOCK_WORDS * columns
-    elif padded != dimension:
-        parts["u and v with padded rows"] = 2.0 * _FLOAT * vocabulary_size * padded
+    if ranks > 1:
+        parts["what the ranks have agreed on, and exchange"] = 2 * matrices
     return parts
 
 
-def check_memory(config: Config, vocabulary_size: int, *, fused: bool = True) -> None:
+def check_memory(
+    config: Config, vocabulary_size: int, *, fused: bool = True, ranks: int = 1
+) -> None:
     """Refuse a run for which the memory that is free will not do.
 
     Raises:
         TrainingError: it will not.
     """
     free = available_memory()
-    parts = memory_needed(config, vocabulary_size, fused=fused)
+    parts = memory_needed(config, vocabulary_size, fused=fused, ranks=ranks)
     # The libraries are loaded by now.
     needed = sum(parts.values()) - parts["libraries"]
     if free is None or needed <= free:

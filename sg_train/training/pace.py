@@ -1,13 +1,26 @@
 """Where a run pauses: to be evaluated, to be saved, or because it was told to stop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from sg_train.sampling.loader import Place
 from sg_train.training.schedule import LinearSchedule
 from sg_train.training.signals import Signals
 
 _WORTH = 50  # a checkpoint at an epoch's end may take 1 / 50 of the time since the last
+
+
+class Wishes(NamedTuple):
+    """What a process would do now.
+
+    Attributes:
+        stop: the signal that told it to stop, if one did.
+        save: whether it would save.
+    """
+
+    stop: int | None
+    save: bool
 
 
 class Pace:
@@ -25,6 +38,8 @@ class Pace:
         position: int = 0,
         evaluate_every: int | None = None,
         save_every: float = 300.0,
+        at_once: int = 1,
+        agree: Callable[[Wishes], Wishes] = lambda wishes: wishes,
     ) -> None:
         """Begin at a position.
 
@@ -36,12 +51,19 @@ class Pace:
                 the block in which so many, or a multiple, have been gone through since
                 the run began, and at the run's end.
             save_every: seconds between checkpoints.
+            at_once: how many blocks are handed out between two looks at whether a pause
+                is due.
+            agree: turns what this process wishes into what all processes do.
         """
         self._schedule = schedule
         self._signals = signals
         self.position = position
         self._evaluate_every = evaluate_every
         self._save_every = save_every
+        self._at_once = at_once
+        self._agree = agree
+        self._before = position  # when it last looked
+        self._wishes = Wishes(None, save=False)
         self._saved_at = time.monotonic()
         self._save_took = 0.0
 
@@ -53,23 +75,26 @@ class Pace:
     def places(self) -> Iterator[Place]:
         """Yield the next blocks, at least one, until a pause is due."""
         while not self.is_over:
-            place = Place(*divmod(self.position, self._blocks))
-            self.position += 1
-            yield place
-            if self.is_evaluation_due or self.is_save_due or self.is_told_to_stop:
+            self._before = self.position
+            for _ in range(min(self._at_once, self.total - self.position)):
+                place = Place(*divmod(self.position, self._blocks))
+                self.position += 1
+                yield place
+            self._wishes = self._agree(Wishes(self._signals.stop, self._wants_save))
+            if self.is_evaluation_due or self.is_save_due or self.stop is not None:
                 return
 
     @property
-    def is_told_to_stop(self) -> bool:
-        """Whether a signal said so."""
-        return self._signals.stop is not None
+    def stop(self) -> int | None:
+        """The signal that told the run to stop before its end, if one did."""
+        return None if self.is_over else self._wishes.stop
 
     @property
     def is_evaluation_due(self) -> bool:
-        """Whether the block handed out last completes a share of words."""
+        """Whether the blocks handed out last complete a share of words."""
         if self._evaluate_every is None:
             return False
-        before, now = self._words(self.position - 1), self._words(self.position)
+        before, now = self._words(self._before), self._words(self.position)
         return (
             self.is_over or now // self._evaluate_every > before // self._evaluate_every
         )
@@ -77,8 +102,12 @@ class Pace:
     @property
     def is_save_due(self) -> bool:
         """Whether time, an epoch's end or a signal asks for a checkpoint."""
+        return self._wishes.save and not self.is_over
+
+    @property
+    def _wants_save(self) -> bool:
         since = time.monotonic() - self._saved_at
-        ends_epoch = self.position % self._blocks == 0 and not self.is_over
+        ends_epoch = self.position // self._blocks > self._before // self._blocks
         return (
             self._signals.save
             or since >= self._save_every
@@ -89,6 +118,7 @@ class Pace:
         """Take note that a checkpoint is being written."""
         self._saved_at = time.monotonic()
         self._signals.save = False
+        self._wishes = Wishes(self.stop, save=False)
 
     def note_save_took(self, seconds: float) -> None:
         """Take note of how long a checkpoint kept the processor busy."""

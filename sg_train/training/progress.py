@@ -1,6 +1,7 @@
 """What a run says of itself: a bar on the screen and metrics.jsonl."""
 
 import json
+import os
 import sys
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 from sg_train.files import atomic_file
+from sg_train.ranks import Ranks
 from sg_train.training.checkpoint import ProgressState
 
 _LINES_WANTED = 100
@@ -26,30 +28,35 @@ class Progress:
     A line of metrics.jsonl covers about a hundredth of the run: `words` and `seconds`
     since the run began, without the time that evaluation took; `loss`, the mean of the
     share's pairs; `learning_rate` and `epoch`, of its last block; `words_per_second`,
-    over the share, but over no less than the last second where there was one. An
-    evaluation has a line of its own: `words`, `seconds`, `epoch` and `scores` by test.
+    over the share, but over no less than the last second where there was one. Where
+    several ranks train, also what the first has spent in exchanging since it was
+    started: `exchange_seconds`, `exchange_bytes`. An evaluation has a line of its own:
+    `words`, `seconds`, `epoch` and `scores` by test.
     """
 
     def __init__(
         self,
-        metrics_file: Path,
+        metrics_file: Path | None,
         words: int,
         listener: Callable[[dict[str, Any]], None] | None = None,
         state: Mapping[str, Any] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         """Begin to count time.
 
         Args:
             metrics_file: where lines are written; what it held goes, but for the lines
-                up to `state`.
+                up to `state`. With None nothing is written, and nothing shown.
             words: how many the whole run goes through.
             listener: is given each new line too.
             state: where to go on, as `state` returned it.
+            ranks: those that train together.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        self._path = metrics_file
+        self._path = metrics_file or Path(os.devnull)
+        self._ranks = ranks or Ranks()
         self._words_wanted = words / _LINES_WANTED
         self._total = words
         state = state or {}
@@ -64,15 +71,17 @@ class Progress:
         self._listener = listener
         self._shown_scores = ""
         seconds = state.get("seconds", 0.0)
+        self._seconds_before = seconds
         self._began = time.perf_counter() - seconds
         # (seconds, words) of the last second's lines
         self._marks = deque([(seconds, self._words)])
         try:
-            kept = self._read_lines()[: self._lines] if self._lines else []
-            self._lines = len(kept)
-            with atomic_file(metrics_file) as file:
-                file.writelines(kept)
-            self._file = metrics_file.open("ab", buffering=0)
+            if metrics_file is not None:
+                kept = self._read_lines()[: self._lines] if self._lines else []
+                self._lines = len(kept)
+                with atomic_file(metrics_file) as file:
+                    file.writelines(kept)
+            self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._bar = tqdm(
@@ -81,7 +90,7 @@ class Progress:
             desc="training",
             unit=" words",
             unit_scale=True,
-            disable=None,
+            disable=None if metrics_file is not None else True,
         )
 
     def __enter__(self) -> "Progress":
@@ -158,10 +167,17 @@ class Progress:
             "words_per_second": round((self._words - words) / (seconds - since), 1),
             "epoch": result.place.epoch,
         }
+        exchanging = ""
+        if self._ranks.size > 1:
+            line["exchange_seconds"] = round(self._ranks.seconds, 6)
+            line["exchange_bytes"] = self._ranks.bytes_sent
+            share = self._ranks.seconds / (seconds - self._seconds_before)
+            exchanging = f", {self._ranks.size} ranks, {share:.0%} exchanging"
         self._write(line)
         shown = f"{loss:.4f}" if loss is not None else "-"
         self._bar.set_postfix_str(
-            f"loss {shown}, rate {result.learning_rate:.4f}{self._shown_scores}",
+            f"loss {shown}, rate {result.learning_rate:.4f}{exchanging}"
+            f"{self._shown_scores}",
             refresh=False,
         )
         self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0

@@ -5,11 +5,14 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from sg_train.config import Config, change_config, differences
@@ -17,38 +20,65 @@ from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import changed_inputs, open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
+from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
+from sg_train.ranks import Ranks, launched, open_ranks
 from sg_train.training import checkpoint
-from sg_train.training.assembly import assemble, check_engine, threads_of
+from sg_train.training.assembly import assemble, check_engine, share_out
 from sg_train.training.checkpoint import Checkpoints, State, Weights
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.session import Session
 
 # What a run may be told otherwise when it goes on: none of it changes the steps.
-_MAY_CHANGE = ("checkpoint.", "evaluation.", "export.")
+_MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
 _MAY_CHANGE_TOO = ("training.epochs", "training.threads", "training.loader_workers")
 
 
-def train(config: Config, out: Path, *, overwrite: bool = False) -> None:
+def train(
+    config: Config,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
     """Train what `config` describes and leave the result in the directory `out`.
+
+    Launched by torchrun, the processes train together, and when that starts them anew
+    after a fault they go on from the newest sound checkpoint.
+
+    Args:
+        config: all settings.
+        out: the run directory; of several ranks, the first one alone uses it.
+        overwrite: whether a run that is there already may be replaced.
+        say: is told if and where a run goes on.
 
     Raises:
         OutputError: `out` is taken or cannot be written.
         CorpusError: the text cannot be read or leaves no vocabulary.
-        TrainingError: the device is not there, memory does not suffice, or the weights
-            become infinite.
+        TrainingError: the device is not there, memory does not suffice, the weights
+            become infinite, or another rank no longer answers.
         Interrupted: a signal said so; `resume` goes on.
     """
-    run = RunDirectory(out)
-    run.check_free(overwrite=overwrite)
-    check_engine(config)
-    corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
-    asked, config = config, _with_corpus_settings(config, corpus)
-    parts = assemble(config, corpus)
-    with run.locked():
-        run.check_free(overwrite=overwrite)
-        run.create(config, corpus.vocabulary, _record(asked, corpus))
-        Session(run, config, parts).train()
+    with open_ranks() as ranks:
+        run = RunDirectory(out)
+        if ranks.first(lambda: _is_started_anew(run)):
+            _resume(run, (), say, ranks)
+            return
+        ranks.first(lambda: run.check_free(overwrite=overwrite))
+        check_engine(config)
+        ranks.wait_at_most(config.distributed.timeout_seconds)
+        corpus = _open_corpus(config, ranks)
+        asked, config = config, _with_corpus_settings(config, corpus)
+        parts = assemble(config, corpus, ranks)
+        with ExitStack() as stack:
+
+            def create() -> None:
+                stack.enter_context(run.locked())
+                run.check_free(overwrite=overwrite)
+                run.create(config, corpus.vocabulary, _record(asked, corpus, ranks))
+
+            ranks.first(create)
+            Session(run, config, share_out(config, parts, ranks), ranks).train()
 
 
 def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> None:
@@ -58,7 +88,7 @@ def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> N
         out: the run directory.
         overrides: settings as `section.key=value`. Those that decide what is computed
             must stay: all but epochs, threads and loader_workers, and the sections
-            checkpoint, evaluation and export.
+            checkpoint, distributed, evaluation and export.
         say: is told where the run goes on, and which checkpoints are damaged.
 
     Raises:
@@ -69,41 +99,108 @@ def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> N
         OutputError: another process trains there, or it cannot be written.
         Interrupted: a signal said so.
     """
-    run = RunDirectory.open(out)
-    with run.locked():
-        if run.is_done() and not run.is_exported and not overrides:
+    with open_ranks() as ranks:
+        _resume(RunDirectory(out), overrides, say, ranks)
+
+
+class _Found(NamedTuple):
+    """Where a run goes on, and with which settings."""
+
+    state: State
+    config: Config
+    where: str
+
+
+def _resume(
+    run: RunDirectory,
+    overrides: Sequence[str],
+    say: Callable[[str], None],
+    ranks: Ranks,
+) -> None:
+    weights: dict[str, NDArray[np.float32]] = {}  # on the first rank
+
+    def find() -> _Found | None:
+        stack.enter_context(RunDirectory.open(run.path).locked())
+        if run.is_done() and not overrides and (not run.is_exported or ranks.size > 1):
             run.export()  # all that was missing
             shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
-            return
-        state, weights, where = _find_state(run, say)
-        try:
-            before = Config.model_validate(state.config)
-        except ValidationError as error:
-            raise TrainingError(f"{run.path}: damaged settings in {where}") from error
-        config = change_config(before, overrides)
-        _check_change(run, before, config)
-        corpus = _same_corpus(run, state)
-        parts = assemble(config, corpus)
-        blocks = len(corpus.block_starts) - 1
-        total = blocks * config.training.epochs
+            return None
+        found, its_weights = _find(run, overrides, say)
+        weights.update(its_weights)
+        return found
+
+    def begin() -> None:
+        total = config.training.epochs * (len(corpus.block_starts) - 1)
         if state.position >= total:
             raise TrainingError(
-                f"{out}: has done {state.position // blocks} epochs; say how many "
-                "there shall be: --set training.epochs=..."
+                f"{run.path}: has done all its epochs; say how many there shall be: "
+                "--set training.epochs=..."
             )
         _load_weights(parts.model, weights, run)
+        settings = config.model_dump(mode="json")
         if run.is_done():  # what it goes on from must outlast its end
-            with Checkpoints(run.checkpoints_directory, say) as checkpoints:
-                settings = config.model_dump(mode="json")
-                checkpoints.save(replace(state, config=settings), weights)
-                if checkpoints.wait() is None:
-                    raise OutputError(f"{run.path}: cannot write a checkpoint there")
-            run.state_file.unlink()
-        if config != before:
+            _keep_as_checkpoint(run, replace(state, config=settings), weights, say)
+        if settings != state.config:
             run.save_config(config)
-            run.save_record({**run.load_record(), "config_hash": config.hash()})
-        say(f"{out}: going on from {where}, {state.position / total:.0%} done")
-        Session(run, config, parts, state).train()
+        changed = {"config_hash": config.hash(), "ranks": ranks.size, **launched()}
+        run.save_record({**run.load_record(), **changed})
+        say(f"{run.path}: going on from {where}, {state.position / total:.0%} done")
+
+    with ExitStack() as stack:
+        found = ranks.first(find)
+        if found is None:
+            return
+        state, config, where = found
+        ranks.wait_at_most(config.distributed.timeout_seconds)
+        corpus = ranks.together(lambda: _same_corpus(run, state, ranks))
+        parts = assemble(config, corpus, ranks)
+        ranks.first(begin)
+        Session(run, config, share_out(config, parts, ranks), ranks, state).train()
+
+
+def _find(
+    run: RunDirectory, overrides: Sequence[str], say: Callable[[str], None]
+) -> tuple[_Found, Weights]:
+    state, weights, where = _find_state(run, say)
+    try:
+        before = Config.model_validate(state.config)
+    except ValidationError as error:
+        raise TrainingError(f"{run.path}: damaged settings in {where}") from error
+    config = change_config(before, overrides)
+    _check_change(run, before, config)
+    return _Found(state, config, where), weights
+
+
+def _keep_as_checkpoint(
+    run: RunDirectory, state: State, weights: Weights, say: Callable[[str], None]
+) -> None:
+    with Checkpoints(run.checkpoints_directory, say) as checkpoints:
+        checkpoints.save(state, weights)
+        if checkpoints.wait() is None:
+            raise OutputError(f"{run.path}: cannot write a checkpoint there")
+    run.state_file.unlink()
+
+
+def _is_started_anew(run: RunDirectory) -> bool:
+    """Say whether a run is there that these same ranks, or those before them, began."""
+    now = launched()["launch"]
+    if now is None or not run.record_file.is_file():
+        return False
+    before = run.load_record().get("launch") or {}
+    is_same = any(now[key] and now[key] == before.get(key) for key in ("job", "agent"))
+    is_begun = checkpoint.has_any(run.checkpoints_directory) or run.is_done()
+    return bool(is_same and is_begun)
+
+
+def _open_corpus(config: Config, ranks: Ranks) -> EncodedCorpus:
+    """Open the prepared corpus, which the first rank makes if need be."""
+    threads = config.training.threads or available_cpus()
+    if ranks.size == 1:
+        return open_corpus(config.corpus, config.vocabulary, threads)
+    path = ranks.first(
+        lambda: open_corpus(config.corpus, config.vocabulary, threads).path
+    )
+    return ranks.together(lambda: EncodedCorpus.load(path))
 
 
 def _find_state(
@@ -142,7 +239,7 @@ def _check_change(run: RunDirectory, before: Config, config: Config) -> None:
         )
 
 
-def _same_corpus(run: RunDirectory, state: State) -> EncodedCorpus:
+def _same_corpus(run: RunDirectory, state: State, ranks: Ranks) -> EncodedCorpus:
     """Open the prepared corpus of a run, and see that it and its text are the same."""
     path = Path(state.corpus["path"])
     corpus = EncodedCorpus.load(path)
@@ -156,6 +253,8 @@ def _same_corpus(run: RunDirectory, state: State) -> EncodedCorpus:
             f"{path}: is another corpus than {run.path} began to train on; prepare "
             "that again or train another run"
         )
+    if not ranks.is_first:  # the run's files are the first one's alone
+        return corpus
     if Vocabulary.load(run.vocabulary_file).words != corpus.vocabulary.words:
         raise CorpusError(
             f"{run.vocabulary_file}: has changed since {run.path} began to train"
@@ -182,7 +281,7 @@ def _with_corpus_settings(config: Config, corpus: EncodedCorpus) -> Config:
     return Config.model_validate(values)
 
 
-def _record(config: Config, corpus: EncodedCorpus) -> dict[str, Any]:
+def _record(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> dict[str, Any]:
     libraries = ("sg-train", "torch", "numpy", "numba", "pyarrow")
     versions = {name: importlib.metadata.version(name) for name in libraries}
     return {
@@ -191,4 +290,6 @@ def _record(config: Config, corpus: EncodedCorpus) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions},
         "processor": platform.processor() or platform.machine(),
         "corpus": corpus.meta,
+        "ranks": ranks.size,
+        **launched(),
     }

@@ -23,7 +23,13 @@ class Signals:
     once. SIGUSR1 sets `save`. Only the main thread can be told; elsewhere nothing is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, speaks: bool = True) -> None:
+        """Set up.
+
+        Args:
+            speaks: whether to say that a signal has been noted.
+        """
+        self._speaks = speaks
         self.stop: int | None = None
         self.save = False
         self._before: dict[int, Any] = {}
@@ -56,7 +62,8 @@ class Signals:
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
         # Not print: a handler may run in the midst of another print.
-        os.write(2, _SAID)
+        if self._speaks:
+            os.write(2, _SAID)
 
     def _take_save(self, _: int, __: FrameType | None) -> None:
         self.save = True
