@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from sg_train.errors import SgTrainError, TrainingError
@@ -23,8 +23,9 @@ from sg_train.errors import SgTrainError, TrainingError
 T = TypeVar("T")
 
 _JOIN = datetime.timedelta(minutes=5)
+_KNOCK = datetime.timedelta(seconds=3)
 _LONG = datetime.timedelta(days=30)  # the first rank may prepare a corpus meanwhile
-_CENSUS_SECONDS = 10.0
+_CENSUS_SECONDS = 3.0
 
 
 class Ranks:
@@ -97,9 +98,8 @@ class Group(Ranks):
         """
         self._timeout = _JOIN.total_seconds()
         try:
-            self._store, self.rank, self.size = next(
-                rendezvous("env://", timeout=_JOIN)
-            )
+            launchers, self.rank, self.size = next(rendezvous("env://", timeout=_JOIN))
+            self._store = _open_store(launchers, self.rank, self.size)
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
                 store=PrefixStore("group", self._store),
@@ -222,6 +222,32 @@ class Group(Ranks):
         except RuntimeError:
             return False
         return True
+
+
+def _open_store(launchers: Store, rank: int, size: int) -> TCPStore:
+    """Open a store of these ranks' own.
+
+    The launcher's outlives them, and what those wrote there who were before them, when
+    it starts ranks anew, leads nowhere.
+
+    Raises:
+        RuntimeError: the first rank's does not answer.
+    """
+    host = os.environ["MASTER_ADDR"]
+    key = f"sg-train/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}/{size}"
+    if rank == 0:
+        store = TCPStore(host, 0, is_master=True, wait_for_workers=False)
+        launchers.set(key, str(store.port))
+        return store
+    deadline = time.monotonic() + _JOIN.total_seconds()
+    while True:
+        port = int(launchers.get(key))
+        try:
+            return TCPStore(host, port, timeout=_KNOCK, wait_for_workers=False)
+        except RuntimeError:  # it is an old one, or not there yet
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def local_rank() -> int:

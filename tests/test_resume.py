@@ -134,7 +134,9 @@ def test_it_may_be_interrupted_again_and_again(corpus: Path, monkeypatch) -> Non
 def test_a_finished_run_can_be_trained_for_longer(corpus: Path) -> None:
     settings = config(corpus, epochs=2, learning_rate=0.05, final_learning_rate=0.05)
     train(settings, Path("short"))
-    with pytest.raises(TrainingError, match="short: has done 2 epochs; say how many"):
+    with pytest.raises(
+        TrainingError, match="short: has done all its epochs; say how many"
+    ):
         resume(Path("short"), (), lambda _: None)
     resume(Path("short"), ["training.epochs=3"], lambda _: None)
     longer = config(corpus, epochs=3, learning_rate=0.05, final_learning_rate=0.05)
@@ -266,7 +268,8 @@ def test_deterministic_is_the_same_for_any_number_of_threads(corpus: Path) -> No
         train(settings, Path(f"t{threads}"))
     assert results(Path("t1")) == results(Path("t2")) == results(Path("t3"))
     record = RunDirectory(Path("t1")).load_record()
-    assert set(record) == {"config_hash", "command", "versions", "processor", "corpus"}
+    made_by = {"config_hash", "command", "versions", "processor", "corpus"}
+    assert set(record) == made_by | {"ranks", "launch"}
 
 
 def test_a_finished_run_is_not_lost_by_an_attempt_to_train_it_for_longer(
