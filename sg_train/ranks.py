@@ -260,18 +260,18 @@ def local_ranks() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def launched() -> dict[str, dict[str, Any] | None]:
+def launched() -> dict[str, Any] | None:
     """Say what launched this process: the same after a fault when it does so anew.
 
     Returns:
-        Under "launch" its `job`, by the name that torchrun's --rdzv-id gave it, and
-        its `agent`, the process; None if it is no rank of several.
+        Its `job`, by the name that torchrun's --rdzv-id gave it, and its `agent`, the
+        process; None if torchrun did not launch it.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return {"launch": None}
+        return None
     job = os.environ["TORCHELASTIC_RUN_ID"]
     agent = [socket.gethostname(), os.getppid(), _started_at(os.getppid())]
-    return {"launch": {"job": None if job == "none" else job, "agent": agent}}
+    return {"job": None if job == "none" else job, "agent": agent}
 
 
 def _started_at(process: int) -> str | None:

@@ -62,7 +62,8 @@ def train(
     with open_ranks() as ranks:
         run = RunDirectory(out)
         if ranks.first(lambda: _is_started_anew(run)):
-            _resume(run, (), say, ranks)
+            if not ranks.first(lambda: run.is_done() and run.is_exported):
+                _resume(run, (), say, ranks)
             return
         ranks.first(lambda: run.check_free(overwrite=overwrite))
         check_engine(config)
@@ -121,7 +122,7 @@ def _resume(
 
     def find() -> _Found | None:
         stack.enter_context(RunDirectory.open(run.path).locked())
-        if run.is_done() and not overrides and (not run.is_exported or ranks.size > 1):
+        if run.is_done() and not run.is_exported and not overrides:
             run.export()  # all that was missing
             shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
             return None
@@ -142,7 +143,7 @@ def _resume(
             _keep_as_checkpoint(run, replace(state, config=settings), weights, say)
         if settings != state.config:
             run.save_config(config)
-        changed = {"config_hash": config.hash(), "ranks": ranks.size, **launched()}
+        changed = {"config_hash": config.hash(), **_ranks_record(ranks)}
         run.save_record({**run.load_record(), **changed})
         say(f"{run.path}: going on from {where}, {state.position / total:.0%} done")
 
@@ -183,13 +184,15 @@ def _keep_as_checkpoint(
 
 def _is_started_anew(run: RunDirectory) -> bool:
     """Say whether a run is there that these same ranks, or those before them, began."""
-    now = launched()["launch"]
+    now = launched()
     if now is None or not run.record_file.is_file():
         return False
     before = run.load_record().get("launch") or {}
-    is_same = any(now[key] and now[key] == before.get(key) for key in ("job", "agent"))
-    is_begun = checkpoint.has_any(run.checkpoints_directory) or run.is_done()
-    return bool(is_same and is_begun)
+    if now["agent"] == before.get("agent"):
+        return checkpoint.has_any(run.checkpoints_directory) or run.is_done()
+    # On another machine, or by a job's name that is used again.
+    is_same = now["job"] is not None and now["job"] == before.get("job")
+    return is_same and checkpoint.has_any(run.checkpoints_directory)
 
 
 def _open_corpus(config: Config, ranks: Ranks) -> EncodedCorpus:
@@ -290,6 +293,9 @@ def _record(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> dict[str, An
         "versions": {"python": platform.python_version(), **versions},
         "processor": platform.processor() or platform.machine(),
         "corpus": corpus.meta,
-        "ranks": ranks.size,
-        **launched(),
+        **_ranks_record(ranks),
     }
+
+
+def _ranks_record(ranks: Ranks) -> dict[str, Any]:
+    return {"ranks": ranks.size, "launch": launched()}

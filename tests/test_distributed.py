@@ -1,0 +1,142 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from sg_train.engines.autograd import AutogradEngine
+from sg_train.engines.base import BlockResult, Engine
+from sg_train.engines.distributed import DistributedEngine
+from sg_train.engines.exchange import Exchange, Touches
+from sg_train.engines.fused import FusedEngine
+from sg_train.errors import CorpusError
+from sg_train.model import SkipGram
+from sg_train.ranks import Ranks
+from sg_train.sampling.frequency import keep_probability, negative_probability
+from sg_train.sampling.loader import Place
+from sg_train.sampling.windows import SamplingPlan
+from tests.local_ranks import on_ranks
+
+SIZES = [400, 380, 420, 390, 410]
+WORDS = 60
+
+
+@dataclass
+class Sentences:
+    ids: np.ndarray
+    offsets: np.ndarray
+
+
+def read_block(number: int) -> Sentences:
+    draw = np.random.default_rng(number)
+    ids = (WORDS * draw.random(SIZES[number]) ** 2).astype(np.int32)
+    # A word is followed by its like, so there is something to learn.
+    ids[1::2] = ids[: len(ids) // 2 * 2 : 2] ^ 1
+    return Sentences(ids, np.append(np.arange(0, SIZES[number], 20), SIZES[number]))
+
+
+COUNTS = np.bincount(
+    np.concatenate([read_block(i).ids for i in range(len(SIZES))]), minlength=WORDS
+).clip(1)
+PLAN = SamplingPlan.from_counts(COUNTS, window=3, negatives=4, subsample=0.1)
+TOUCHES = Touches.expect(
+    COUNTS / COUNTS.sum() * keep_probability(COUNTS, 0.1),
+    negative_probability(COUNTS, 0.75),
+    4,
+    4,
+)
+PLACES = [Place(epoch, block) for epoch in range(6) for block in range(len(SIZES))]
+
+
+def rate(place: Place, position: int) -> float:
+    return 0.1 - 0.01 * place.epoch - 1e-3 * place.block - 1e-6 * position
+
+
+def make(name: str, model: SkipGram, threads: int = 1) -> Engine:
+    if name == "fused":
+        return FusedEngine(model, read_block, PLAN, rate, threads=threads)
+    return AutogradEngine(model, read_block, PLAN, rate, batch_size=8)
+
+
+def train(
+    ranks: Ranks, name: str, round_words: int, threads: int = 1
+) -> tuple[list[BlockResult], torch.Tensor]:
+    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    engine = make(name, model, threads)
+    engine.compile()
+    exchange = Exchange(model, ranks, TOUCHES, frequent_rows=16)
+    several = DistributedEngine(
+        engine,
+        ranks,
+        exchange,
+        rate,
+        SIZES.__getitem__,
+        round_words=round_words,
+        threads=threads,
+    )
+    results = list(several.train(PLACES))
+    return results, model.u_embeddings.weight.detach()
+
+
+@pytest.mark.parametrize("name", ["fused", "autograd"])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_ranks_share_the_blocks_and_learn_as_much(name: str, size: int) -> None:
+    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    alone = list(make(name, model).train(PLACES))
+    every = on_ranks(size, lambda ranks: train(ranks, name, 200))
+    for results, weights in every:
+        assert results == every[0][0]  # the same on all ranks
+        assert torch.equal(weights, every[0][1])
+        for one, other in zip(results, alone, strict=True):
+            assert (one.place, one.words, one.pairs) == (
+                other.place,
+                other.words,
+                other.pairs,
+            )
+            assert one.learning_rate == pytest.approx(other.learning_rate, rel=1e-3)
+    ends = [
+        sum(r.loss for r in results[-5:]) / sum(r.pairs for r in results[-5:])
+        for results in (every[0][0], alone, alone[:5])
+    ]
+    # As far down as alone, but for a tenth of the way.
+    begin = sum(r.loss for r in alone[:5]) / sum(r.pairs for r in alone[:5])
+    assert ends[0] - ends[1] < 0.1 * (begin - ends[1])
+
+
+def test_one_rank_alone_takes_the_same_steps() -> None:
+    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    list(make("fused", model).train(PLACES))
+    _, weights = train(Ranks(), "fused", 10_000_000)
+    assert torch.allclose(weights, model.u_embeddings.weight, atol=1e-5)
+
+
+def test_a_rank_shares_its_part_out_among_threads() -> None:
+    every = on_ranks(2, lambda ranks: train(ranks, "fused", 300, threads=2))
+    assert [r.words for r in every[0][0]] == SIZES * 6
+    assert torch.equal(every[0][1], every[1][1])
+
+
+def test_rounds_are_counted_in_words() -> None:
+    class Counting(Ranks):
+        size = 1
+        added = 0
+
+        def add(self, tensor: torch.Tensor) -> None:
+            self.added += tensor.dtype == torch.float32
+
+    for words, at_least, at_most in ((100, 90, 140), (1000, 9, 16), (10**6, 1, 1)):
+        ranks = Counting()
+        train(ranks, "fused", words)
+        assert at_least <= ranks.added <= at_most
+
+
+def test_an_error_on_a_rank_names_it() -> None:
+    def fails(number: int) -> Sentences:
+        raise CorpusError("cannot read x")
+
+    model = SkipGram(WORDS, 10)
+    engine = FusedEngine(model, fails, PLAN, rate)
+    exchange = Exchange(model, Ranks(), TOUCHES, frequent_rows=16)
+    several = DistributedEngine(engine, Ranks(), exchange, rate, SIZES.__getitem__)
+    with pytest.raises(CorpusError, match="rank 0: cannot read x"):
+        list(several.train([Place(0, 0)]))

@@ -1,0 +1,146 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from sg_train.engines import exchange
+from sg_train.engines.exchange import Exchange, Touches, bowl, shrink, tier_ends
+from sg_train.model import SkipGram
+from sg_train.ranks import Ranks
+from sg_train.sampling.frequency import keep_probability, negative_probability
+from sg_train.sampling.windows import NO_WORD, SamplingPlan, draw_windows
+from tests.local_ranks import on_ranks
+
+
+def evenly(size: int, touches: float = 0.0) -> Touches:
+    shares = np.full(size, 1 / size)
+    return Touches(shares * touches, shares * touches, shares, shares)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 8])
+def test_a_shrunk_sum_goes_as_far_as_one_process_with_all_the_text(ranks: int) -> None:
+    draw = np.random.default_rng(0)
+    partners = draw.normal(size=(50, 6)).astype(np.float32)
+    weights = draw.uniform(size=50).astype(np.float32)
+    values, vectors = bowl(torch.from_numpy(partners), torch.from_numpy(weights))
+    moment = (partners.T * weights).astype(np.float64) @ partners
+    touches = np.array([0.0, 1e-3, 0.3, 2, 10, 1e4])
+    to_bottom = draw.normal(size=(6, 6))
+    expected = []
+    changes = []
+    for many, way in zip(touches, to_bottom, strict=True):
+        # Gradient descent in small steps, in float64: exp(-n H) by repeated squaring.
+        curvature = exchange._SIGMA_SLOPE * 0.05 * many * moment
+        stay = np.linalg.matrix_power(np.eye(6) - curvature / 2**20, 2**20)
+        changes.append(ranks * (np.eye(6) - stay) @ way)
+        stay_all = np.linalg.matrix_power(np.eye(6) - curvature / 2**20, ranks * 2**20)
+        expected.append((np.eye(6) - stay_all) @ way)
+    summed = torch.tensor(np.array(changes), dtype=torch.float32)
+    shrink(summed, torch.tensor(touches).float(), 0.05, (values, vectors), ranks)
+    assert np.allclose(summed.numpy(), np.array(expected), atol=2e-4)
+
+
+def test_rows_touched_seldom_are_shrunk_along_the_steepest_directions() -> None:
+    draw = torch.Generator().manual_seed(0)
+    partners = torch.randn((40, 30), generator=draw)
+    basin = bowl(partners, torch.ones(40))
+    rows = exchange._WHOLE + 5
+    changes = torch.randn((rows, 30), generator=draw)
+    before = changes.clone()
+    shrink(changes, torch.full((rows,), 50.0), 0.05, basin, 4)
+    along = [(matrix @ basin[1]).abs() for matrix in (changes, before)]
+    ratio = along[0] / along[1]
+    assert ratio[: exchange._WHOLE, 0].max() < 0.999
+    assert torch.allclose(ratio[exchange._WHOLE :, 0], torch.tensor(1.0), atol=1e-2)
+    assert ratio[:, -1].max() < 0.5
+    assert ratio[:, -1].min() > 0.25 - 1e-3
+
+
+def test_the_bowl_is_taken_from_the_most_frequent_rows(monkeypatch) -> None:
+    monkeypatch.setattr(exchange, "_PARTNERS", 3)
+    partners = torch.eye(4)
+    values, _ = bowl(partners, torch.tensor([2.0, 1.0, 1.0, 4.0]))
+    assert values.tolist() == pytest.approx([0, 2, 2, 4])
+    values, _ = bowl(torch.full((2, 2), torch.nan), torch.ones(2))
+    assert torch.isfinite(values).all()
+
+
+@dataclass
+class Sentences:
+    ids: np.ndarray
+    offsets: np.ndarray
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_touches_are_those_that_windows_bring(dynamic: bool) -> None:
+    shares = 1 / np.arange(1, 21)
+    shares /= shares.sum()
+    ids = np.random.default_rng(1).choice(20, 60_000, p=shares).astype(np.int32)
+    counts = np.bincount(ids, minlength=20)
+    plan = SamplingPlan.from_counts(
+        counts, window=4, dynamic=dynamic, negatives=3, subsample=0.02
+    )
+    windows = draw_windows(ids, np.array([0, len(ids)]), plan, 0, 0)
+    pairs = (windows.contexts != NO_WORD).sum(1)
+    u = np.bincount(windows.contexts[windows.contexts != NO_WORD], minlength=20)
+    v = np.bincount(windows.centres, weights=pairs, minlength=20)
+    for k in range(3):
+        there = windows.negatives[:, k] != NO_WORD
+        met, often = windows.negatives[there, k], pairs[there]
+        v += np.bincount(met, weights=often, minlength=20)
+    expected = Touches.expect(
+        counts / counts.sum() * keep_probability(counts, 0.02),
+        negative_probability(counts, 0.75),
+        3,
+        5 if dynamic else 8,
+    )
+    assert expected.u * len(ids) == pytest.approx(u, rel=0.05)
+    assert expected.v * len(ids) == pytest.approx(v, rel=0.15)  # collisions
+    assert expected.u_partners.sum() == pytest.approx(1)
+    assert expected.v_partners.sum() == pytest.approx(4)
+
+
+def test_all_begin_with_the_first_ranks_weights_and_changes_add_up() -> None:
+    def work(ranks: Ranks) -> tuple[torch.Tensor, ...]:
+        model = SkipGram(6, 3, generator=torch.Generator().manual_seed(ranks.rank))
+        both = Exchange(model, ranks, evenly(6), frequent_rows=100)
+        u = model.u_embeddings.weight.detach()
+        first = u.clone()
+        u[ranks.rank] += 1.0  # each its own row
+        u[5] += 0.5  # all of them, but it counts as touched never
+        both.round(1.0, 0.05)
+        return first, u
+
+    results = on_ranks(3, work)
+    own = SkipGram(6, 3, generator=torch.Generator().manual_seed(0))
+    for first, after in results:
+        assert torch.equal(first, own.u_embeddings.weight)
+        moved = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 1.5]).unsqueeze(1)
+        assert torch.allclose(after - first, moved.expand(6, 3), atol=1e-6)
+        assert torch.equal(after, results[0][1])
+
+
+def test_rows_are_exchanged_as_often_as_their_tier_says() -> None:
+    def work(ranks: Ranks) -> list[list[int]]:
+        model = SkipGram(40, 2)
+        both = Exchange(model, ranks, evenly(40), frequent_rows=2)
+        weights = model.v_embeddings.weight.detach()
+        seen = []
+        for _ in range(16):
+            before = weights.clone()
+            weights += 1.0
+            both.round(10.0, 0.05)
+            # One's own change stays; with the other's a row has moved further.
+            moved = (weights - before)[:, 0] > 1.5
+            seen.append([int(i) for i in moved.nonzero().flatten()])
+        weights += 1.0
+        both.all(10.0, 0.05)
+        assert torch.allclose(weights, weights[0])
+        return seen
+
+    assert tier_ends(40, 2) == [2, 8, 40]
+    for seen in on_ranks(2, work):
+        for number, rows in enumerate(seen, start=1):
+            due = 40 if number % 16 == 0 else 8 if number % 4 == 0 else 2
+            assert rows == list(range(due))
