@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint soak bench clean
+.PHONY: demo test lint soak bench distributed clean
 
 demo: $(VENV)/installed
 	$(BIN)/sg-train train configs/quickstart.yaml --overwrite
@@ -34,6 +34,11 @@ bench: $(VENV)/installed-dev
 		--repeats 3 --json bench.json
 	$(BIN)/sg-train prepare data/sotu.txt --out corpora/bench
 	$(BIN)/python -m benchmarks.kernel corpora/bench --repeats 3
+
+distributed: $(VENV)/installed-dev
+	$(BIN)/sg-train prepare data/sotu.txt --out corpora/distributed
+	$(BIN)/python -m benchmarks.ranks corpora/distributed --ranks 1 2 4 --kill 2 \
+		--epochs 20 --seeds 1 2 3 --analogies data/analogies.txt
 
 clean:
 	rm -rf $(VENV) corpora runs vectors.txt bench.json .coverage*

@@ -1,19 +1,25 @@
 """What is gained and lost when several processes train together.
 
-    python -m benchmarks.ranks CORPUS [--ranks 1 2 4] [--seeds 1 2 3] [--epochs 1]
-        [--similarity TSV ...] [--analogies TXT ...] [--set SECTION.KEY=VALUE ...]
+    python -m benchmarks.ranks CORPUS [--ranks 1 2 4] [--kill 2] [--seeds 1 2 3]
+        [--epochs 1] [--similarity TSV ...] [--analogies TXT ...]
+        [--set SECTION.KEY=VALUE ...]
 
-CORPUS is a prepared corpus. Each case is a run of its own, in turn with the others:
-`1` is the plain run on as many threads as there are CPUs, `N` is torchrun with N
-processes of one thread each, on loopback. Words per second are those of metrics.jsonl.
-With more ranks than CPUs, speed says nothing, but scores, bytes and rounds do.
+CORPUS is a text or a prepared corpus. Each case is a run of its own, in turn with the
+others: `1` is the plain run on as many threads as there are CPUs, `N` is torchrun with
+N processes of one thread each, on loopback. With `--kill N`, a run of N ranks of which
+the last one is killed after the first checkpoint, and all go on from that. Words per
+second are those of metrics.jsonl. With more ranks than CPUs, speed says nothing, but
+scores and bytes do.
 """
 
 import argparse
+import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from benchmarks.measure import machine, write_json
@@ -21,18 +27,42 @@ from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.evaluation import Evaluation
 
 
-def train(ranks: int, corpus: Path, settings: list[str], out: Path) -> None:
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launch, "--nproc-per-node", str(ranks)] if ranks > 1 else []
+def train(
+    ranks: int, corpus: Path, settings: list[str], out: Path, *, kill: bool
+) -> None:
+    command = [sys.executable]
     if ranks > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", "--max-restarts=1"]
+        command += [f"--nproc-per-node={ranks}"]
         settings = ["training.threads=1", *settings]
-    command = command or [sys.executable]
+    if kill:
+        settings = ["checkpoint.every_seconds=0.5", *settings]
     command += ["-m", "sg_train", "train", "--corpus", str(corpus), "--out", str(out)]
-    for setting in settings:
-        command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
+    command += [f"--set={setting}" for setting in settings]
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        if kill:
+            while not list(out.glob("checkpoints/0*")):
+                time.sleep(0.02)
+            os.kill(process_of_rank(ranks - 1, process.pid), signal.SIGKILL)
+        if process.wait():
+            said.seek(0)
+            raise SystemExit(said.read())
+        said.seek(0)
+        lines = [line for line in said if "no longer" in line or "going on" in line]
+        print("".join(lines), end="", file=sys.stderr)
+
+
+def process_of_rank(rank: int, agent: int) -> int:
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            variables = (path / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if parent == agent and f"RANK={rank}".encode() in variables:
+            return int(path.name)
+    raise SystemExit(f"no process of rank {rank}")
 
 
 def figures(out: Path, tests: Evaluation) -> dict[str, float]:
@@ -65,6 +95,7 @@ def main() -> None:
     )
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--kill", type=int, nargs="*", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--similarity", type=Path, nargs="*", default=[])
@@ -76,23 +107,25 @@ def main() -> None:
     tests = Evaluation.from_files(
         options.similarity, options.analogies, restrict=options.restrict
     )
-    results: dict[int, list[dict[str, float]]] = {n: [] for n in options.ranks}
+    cases = {str(n): (n, False) for n in options.ranks}
+    cases |= {f"{n}, one killed": (n, True) for n in options.kill}
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in cases}
     for seed in options.seeds:
-        for ranks in options.ranks:
+        for case, (ranks, kill) in cases.items():
             with tempfile.TemporaryDirectory() as name:
                 out = Path(name) / "run"
                 settings = [f"training.epochs={options.epochs}", *options.settings]
                 settings.append(f"training.seed={seed}")
-                train(ranks, options.corpus, settings, out)
-                results[ranks].append(figures(out, tests))
-            print(f"  {ranks}: {results[ranks][-1]}", file=sys.stderr, flush=True)
+                train(ranks, options.corpus, settings, out, kill=kill)
+                results[case].append(figures(out, tests))
+            print(f"  {case}: {results[case][-1]}", file=sys.stderr, flush=True)
     print(f"{machine()}; {options.corpus.name}, {options.epochs} epochs, ", end="")
     print(f"{len(options.seeds)} seeds {' '.join(options.settings)}\n")
-    names = list(results[options.ranks[0]][0])
+    names = list(next(iter(results.values()))[0])
     print(f"| ranks | {' | '.join(names)} |\n|{'---|' * (1 + len(names))}")
-    for ranks, rows in results.items():
+    for case, rows in results.items():
         cells = [cell(name, [row[name] for row in rows]) for name in names]
-        print(f"| {ranks} | {' | '.join(cells)} |")
+        print(f"| {case} | {' | '.join(cells)} |")
     write_json(options.json, results)
 
 

@@ -60,7 +60,8 @@ class CorpusConfig(_Section):
     paths: Annotated[list[str], _OrOne] = Field(
         default=[],
         description="files, directories, globs, `-` for stdin, or one prepared corpus; "
-        "plain, gzip, bzip2, xz or zstd",
+        "plain, gzip, bzip2, xz or zstd; `{rank}` in them stands for the number of a "
+        "process among several, each of which has its own text",
     )
     tokenizer: Literal["words", "whitespace"] = Field(
         default="words",

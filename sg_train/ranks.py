@@ -62,7 +62,11 @@ class Ranks:
         return list(numbers)
 
     def gather(self, value: T) -> list[T]:
-        """Return every rank's value, by rank."""
+        """Return every rank's value, by rank, however long the others take.
+
+        Raises:
+            SgTrainError: another rank failed in what all do `together`.
+        """
         return [value]
 
     def first(self, action: Callable[[], T]) -> T:
@@ -76,6 +80,9 @@ class Ranks:
     def together(self, action: Callable[[], T]) -> T:
         """Do something on every rank; what fails on one fails on all.
 
+        Args:
+            action: may `gather`, as often on every rank, and nothing else of this.
+
         Raises:
             SgTrainError: what was raised, on all; said by the first rank.
         """
@@ -85,6 +92,10 @@ class Ranks:
         """Mark an error that all ranks raise alike: only the first one says it."""
         error.is_silent = not self.is_first
         return error
+
+
+class _SharedError(TrainingError):
+    """All ranks know of this."""
 
 
 class Group(Ranks):
@@ -144,11 +155,18 @@ class Group(Ranks):
         return [int(number) for number in largest]
 
     def gather(self, value: T) -> list[T]:
-        """Return every rank's value, by rank."""
-        values: list[Any] = [None] * self.size
+        """Return every rank's value, by rank, however long the others take."""
+        return self._gather(value, None)
+
+    def _gather(self, value: T, failure: str | None) -> list[T]:
+        """Gather, and fail with the first of those who have failed."""
+        answers: list[Any] = [None] * self.size
         with self._named():
-            dist.all_gather_object(values, value, self._group)
-        return values
+            dist.all_gather_object(answers, (value, failure), self._patient)
+        for rank, (_, said) in enumerate(answers):
+            if said is not None:
+                raise self.agreed(_SharedError(f"rank {rank}: {said}"))
+        return [theirs for theirs, _ in answers]
 
     def first(self, action: Callable[[], T]) -> T:
         """Do something on the first rank, however long it takes; return it to all."""
@@ -170,19 +188,20 @@ class Group(Ranks):
 
     def together(self, action: Callable[[], T]) -> T:
         """Do something on every rank; what fails on one fails on all."""
-        value: list[T] = []
-        mine: SgTrainError | None = None
         try:
-            value.append(action())
+            value = action()
+        except _SharedError:
+            raise
         except SgTrainError as error:
-            mine = error
-        said = self.gather(None if mine is None else str(mine))
-        failed = [rank for rank, message in enumerate(said) if message is not None]
-        if not failed:
-            return value[0]
-        if mine is not None and failed[0] == self.rank == 0:
-            raise mine
-        raise self.agreed(TrainingError(f"rank {failed[0]}: {said[failed[0]]}"))
+            # The others learn of it wherever they gather next.
+            try:
+                self._gather(None, str(error))
+            except _SharedError:
+                if not self.is_first:
+                    raise
+            raise
+        self._gather(None, None)
+        return value
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -31,7 +31,7 @@ def test_a_shrunk_sum_goes_as_far_as_one_process_with_all_the_text(ranks: int) -
     changes = []
     for many, way in zip(touches, to_bottom, strict=True):
         # Gradient descent in small steps, in float64: exp(-n H) by repeated squaring.
-        curvature = exchange._SIGMA_SLOPE * 0.05 * many * moment
+        curvature = exchange.sigma_slope(ranks) * 0.05 * many * moment
         stay = np.linalg.matrix_power(np.eye(6) - curvature / 2**20, 2**20)
         changes.append(ranks * (np.eye(6) - stay) @ way)
         stay_all = np.linalg.matrix_power(np.eye(6) - curvature / 2**20, ranks * 2**20)

@@ -103,11 +103,11 @@ def test_ranks_add_copy_gather_and_fail_together(tmp_path: Path) -> None:
     shared = (
         "[[0.0, 3.0, 6.0], [7.0, 7.0], [1, 0], ['a', 'b'], 10, "
         "'{}: trouble on 0 {}', '{}trouble on 0 {}', "
-        "'TrainingError: rank 1: trouble on 1 {}', {}, (12, True)]"
+        "'_SharedError: rank 1: trouble on 1 {}', {}, (12, True)]"
     )
     first = shared.format("CorpusError", False, "CorpusError: ", False, False, 0)
     second = shared.format(
-        "TrainingError", True, "TrainingError: rank 0: ", True, True, 1
+        "TrainingError", True, "_SharedError: rank 0: ", True, True, 1
     )
     assert sorted(filter(None, done.stdout.split("\n"))) == [
         f"0/2: {first}",
@@ -267,3 +267,22 @@ def test_ranks_alone_do_nothing() -> None:
     ranks.copy_first(tensor)  # type: ignore[arg-type]
     ranks.wait_at_most(1)
     assert tensor.tolist() == [1, 1, 1]
+
+
+def test_each_rank_can_have_a_text_of_its_own(text: Path) -> None:
+    lines = text.read_text().splitlines(keepends=True)
+    for rank in range(2):
+        Path(f"part-{rank}.txt").write_text("".join(lines[rank::2]))
+    settings = options({**SETTINGS, "training.epochs": 2})
+    arguments = ("train", "--corpus", "part-{rank}.txt", "--out", "run", *settings)
+    subprocess.run(command(2, *arguments), timeout=120, check=True)
+    assert RunDirectory(Path("run")).load_metrics()[-1]["words"] == 2 * 60_000
+    done = subprocess.run(
+        command(3, "resume", "run", "--set=training.epochs=3"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = re.findall("^sg-train: (.*)", done.stderr, re.MULTILINE)
+    assert said == ["rank 2: part-2.txt: no such file or directory"]

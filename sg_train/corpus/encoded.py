@@ -105,15 +105,37 @@ class EncodedCorpus:
         Raises:
             CorpusError: the files are cut off or damaged.
         """
-        first, last = self._block_sentences[number : number + 2].tolist()
-        start, end = self.block_starts[number : number + 2].tolist()
-        offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1) - start
-        ids = self._read(IDS_FILE, "<i4", start, end)
-        if not _rises(offsets, len(ids)):
+        return self.sentences(*self._block_sentences[number : number + 2].tolist())
+
+    def sentences(self, first: int, last: int) -> Block:
+        """Read the sentences from `first` up to, and without, `last`.
+
+        Raises:
+            CorpusError: the files are cut off or damaged.
+        """
+        offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1)
+        start, end = int(offsets[0]), int(offsets[-1])
+        offsets -= start
+        if not _rises(offsets, end - start) or not 0 <= start <= end <= self.words:
             raise self._damaged(OFFSETS_FILE)
-        if ids.min() < 0 or ids.max() >= len(self.vocabulary):
+        ids = self._read(IDS_FILE, "<i4", start, end)
+        if ids.min(initial=0) < 0 or ids.max(initial=0) >= len(self.vocabulary):
             raise self._damaged(IDS_FILE)
         return Block(ids.astype(np.int32, copy=False), offsets.astype(np.int64))
+
+    def cut(self, blocks: int) -> NDArray[np.int64]:
+        """Return where to cut the sentences into so many blocks, as even as can be.
+
+        Returns:
+            (blocks + 1,) the sentence at which each block starts, and their number; a
+            block may be empty.
+        """
+        wanted = np.arange(blocks + 1) * self.words // blocks
+        return np.searchsorted(self._offsets, wanted).astype(np.int64)
+
+    def starts(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the word at which each of some sentences starts."""
+        return np.asarray(self._offsets[sentences])
 
     @cached_property
     def _block_sentences(self) -> NDArray[np.int64]:

@@ -11,7 +11,8 @@ import heapq
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,8 +42,17 @@ from sg_train.errors import CorpusError
 from sg_train.files import atomic_directory
 from sg_train.machine import available_memory
 
+RANK = "{rank}"  # in corpus.paths, where each of several processes has its own text
+
 _WORDS_AT_ONCE = 1 << 22
 _BYTES_A_WORD = 400  # in memory, with its places in lists and tables
+
+
+Gather = Callable[[Any], list[Any]]
+
+
+def _alone(value: Any) -> list[Any]:
+    return [value]
 
 
 def open_corpus(
@@ -61,8 +71,42 @@ def open_corpus(
     """
     if len(corpus.paths) == 1 and is_prepared(Path(corpus.paths[0])):
         return _open_prepared(Path(corpus.paths[0]), corpus, vocabulary)
+    for path in corpus.paths:
+        if RANK in path:
+            raise CorpusError(
+                f"{path}: {RANK} stands for the number of a process among several, and "
+                "this one trains alone; launch it by torchrun"
+            )
     out = Path(corpus.prepared or _default_directory(corpus, vocabulary))
     return prepare(corpus, vocabulary, out, threads, overwrite=not corpus.prepared)
+
+
+def open_part(
+    corpus: CorpusConfig,
+    vocabulary: VocabularyConfig,
+    threads: int,
+    rank: int,
+    gather: Gather,
+) -> EncodedCorpus:
+    """Return this rank's part of a corpus of which each rank has its own text.
+
+    Args:
+        corpus: its paths, with the rank's number for RANK, are the part's text, and its
+            directory ends with the number, too.
+        vocabulary: which words are kept, by the counts of all parts.
+        threads: how many split text at the same time.
+        rank: the number of this rank.
+        gather: returns what all ranks give it.
+
+    Raises:
+        CorpusError: the text cannot be read or leaves no vocabulary.
+        OutputError: the prepared corpus cannot be written.
+    """
+    whole = corpus.prepared or _default_directory(corpus, vocabulary)
+    paths = [path.replace(RANK, str(rank)) for path in corpus.paths]
+    part = corpus.model_copy(update={"paths": paths})
+    out = Path(f"{whole}-{rank}")
+    return prepare(part, vocabulary, out, threads, overwrite=True, gather=gather)
 
 
 def prepare(
@@ -72,6 +116,7 @@ def prepare(
     threads: int,
     *,
     overwrite: bool = False,
+    gather: Gather = _alone,
 ) -> EncodedCorpus:
     """Make the prepared corpus `out`, or open it if it is of the same text already.
 
@@ -81,6 +126,8 @@ def prepare(
         out: the directory, which appears whole or not at all.
         threads: how many split text at the same time; they do not change the result.
         overwrite: whether a corpus of other text or settings may be replaced.
+        gather: returns what all processes give it, each of which prepares a part of one
+            corpus; their vocabulary is that of the whole.
 
     Raises:
         CorpusError: the text cannot be read, leaves no vocabulary, or `out` holds
@@ -93,16 +140,22 @@ def prepare(
         )
     files = expand_paths(corpus.paths)
     fingerprint = _fingerprint(corpus, vocabulary, files)
+    parts = gather(dict(fingerprint))
+    if len(parts) > 1:
+        fingerprint["parts"] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    if all(gather(_is_same(out, fingerprint))):
+        return EncodedCorpus.load(out)
     if out.exists():
-        if _is_same(out, fingerprint):
-            return EncodedCorpus.load(out)
         _check_replaceable(out, overwrite=overwrite)
     with atomic_directory(out) as aside:
         spool = _Spool(aside, corpus.max_sentence_length)
         runs = WordRuns(aside)
         counter = _count(corpus, files, spool, runs, threads)
-        choose = _choose_from_runs if runs else _choose
-        kept, final, total = choose(counter, vocabulary)
+        if len(parts) > 1:
+            kept, final, total = _choose_together(counter, vocabulary, gather)
+        else:
+            choose = _choose_from_runs if runs else _choose
+            kept, final, total = choose(counter, vocabulary)
         _check_enough(kept, total, vocabulary, corpus.paths)
         kept.save(aside / VOCABULARY_FILE)
         digest = hashlib.sha256("\n".join(kept.words).encode())
@@ -177,12 +230,15 @@ def _identity(file: Path) -> list[str | int]:
     return [str(file.absolute()), stat.st_size, stat.st_mtime_ns]
 
 
-def changed_inputs(corpus: EncodedCorpus) -> Iterator[str]:
+def changed_inputs(meta: dict[str, Any]) -> Iterator[str]:
     """Yield the text files that are not what they were when a corpus was made of them.
 
     Those that are gone, and what came through a pipe, cannot have changed.
+
+    Args:
+        meta: what is known of the corpus.
     """
-    for name, *identity in corpus.meta["fingerprint"].get("inputs") or ():
+    for name, *identity in meta["fingerprint"].get("inputs") or ():
         if Path(name).exists() and _identity(Path(name))[1:] != identity:
             yield name
 
@@ -353,6 +409,29 @@ def _choose_from_runs(
     )
     places = {word: place for place, word in enumerate(kept.words)}
     return kept, counter.runs.final_ids(places), _Total(words, distinct, top)
+
+
+def _choose_together(
+    counter: WordCounter, settings: VocabularyConfig, gather: Gather
+) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+    """Do as `_choose` does, with the words of all parts of a corpus in memory."""
+    if counter.runs:
+        mine = dict(counter.runs.totals())
+    else:
+        mine = dict(zip(counter.words, counter.counts.tolist(), strict=True))
+    merged: Counter[str] = Counter()
+    for part in gather(mine):
+        merged.update(part)
+    words, counts = list(merged), np.array(list(merged.values()), dtype=np.int64)
+    ranked = rank_words(words, counts, settings.min_count, settings.max_vocabulary)
+    kept = Vocabulary([words[place] for place in ranked.tolist()], counts[ranked])
+    places = {word: place for place, word in enumerate(kept.words)}
+    if counter.runs:
+        final = counter.runs.final_ids(places)
+    else:
+        final = np.array([places.get(w, -1) for w in counter.words], dtype=np.int32)
+    top = max(zip(counts.tolist(), words, strict=True), default=(0, ""))
+    return kept, final, _Total(int(counts.sum()), len(counts), (top[1], top[0]))
 
 
 def _check_enough(

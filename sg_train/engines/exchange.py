@@ -42,7 +42,10 @@ from torch import Tensor
 from sg_train.model import SkipGram
 from sg_train.ranks import Ranks
 
-_SIGMA_SLOPE = 0.05  # sigma', by trial: its mean over pairs is 0.25 at the start
+_SIGMA_SLOPE = 0.05  # sigma', by trial; its mean over pairs is 0.25 at the start
+_FEW_RANKS = (
+    4  # with more, rows and partners move at once so far that it has to be more
+)
 _GROWTH = 4  # times as many rows in every so many-th round
 _PARTNERS = 2048  # rows that M is taken from; they have most of the weight
 _WHOLE = 512  # rows shrunk along all directions; the others, along the steepest
@@ -219,6 +222,11 @@ def bowl(partners: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return values.clamp_min(0.0).to(partners), vectors.to(partners)
 
 
+def sigma_slope(ranks: int) -> float:
+    """Return the sigma' that is reckoned with among so many ranks."""
+    return _SIGMA_SLOPE * max(1.0, ranks / _FEW_RANKS)
+
+
 def shrink(
     changes: Tensor,
     touches: Tensor,
@@ -236,7 +244,7 @@ def shrink(
         ranks: n.
     """
     values, vectors = bowl
-    steps = (_SIGMA_SLOPE * rate * touches).unsqueeze(1)
+    steps = (sigma_slope(ranks) * rate * touches).unsqueeze(1)
     for rows, first in (
         (slice(0, _WHOLE), 0),
         (slice(_WHOLE, None), max(0, len(values) - _STEEPEST)),

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from sg_train.config import Config, ModelConfig, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.parts import PartedCorpus
 from sg_train.engines.base import Engine
 from sg_train.engines.distributed import DistributedEngine
 from sg_train.engines.exchange import Exchange, Touches
@@ -30,14 +31,16 @@ if TYPE_CHECKING:
 class Parts(NamedTuple):
     """What a run is made of."""
 
-    corpus: EncodedCorpus
+    corpus: EncodedCorpus | PartedCorpus
     model: SkipGram
     schedule: LinearSchedule
     engine: Engine
     scoring: Optional["Scoring"]
 
 
-def assemble(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> Parts:
+def assemble(
+    config: Config, corpus: EncodedCorpus | PartedCorpus, ranks: Ranks
+) -> Parts:
     """Put a run together, on each of the ranks, which do not share work yet.
 
     Raises:
@@ -56,7 +59,9 @@ def assemble(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> Parts:
     return parts
 
 
-def _assemble(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> Parts:
+def _assemble(
+    config: Config, corpus: EncodedCorpus | PartedCorpus, ranks: Ranks
+) -> Parts:
     device = _open_device(device_of(config, ranks))
     torch.set_num_threads(threads_of(config))
     if config.evaluation.tensorboard:
@@ -154,7 +159,7 @@ def _make_model(config: ModelConfig, vocabulary_size: int, seed: int) -> SkipGra
 
 
 def _make_plan(
-    config: SamplingConfig, corpus: EncodedCorpus, seed: int
+    config: SamplingConfig, corpus: EncodedCorpus | PartedCorpus, seed: int
 ) -> SamplingPlan:
     return SamplingPlan.from_counts(
         corpus.vocabulary.counts,
@@ -205,7 +210,7 @@ def _is_cpu(config: Config) -> bool:
 def _make_engine(
     config: Config,
     model: SkipGram,
-    corpus: EncodedCorpus,
+    corpus: EncodedCorpus | PartedCorpus,
     plan: SamplingPlan,
     schedule: LinearSchedule,
 ) -> Engine:

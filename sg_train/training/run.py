@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from sg_train.config import Config, change_config, differences
 from sg_train.corpus.encoded import EncodedCorpus
-from sg_train.corpus.prepare import changed_inputs, open_corpus
+from sg_train.corpus.parts import PartedCorpus
+from sg_train.corpus.prepare import RANK, changed_inputs, open_corpus, open_part
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.machine import available_cpus
@@ -153,7 +154,7 @@ def _resume(
             return
         state, config, where = found
         ranks.wait_at_most(config.distributed.timeout_seconds)
-        corpus = ranks.together(lambda: _same_corpus(run, state, ranks))
+        corpus = _same_corpus(run, state, config, ranks)
         parts = assemble(config, corpus, ranks)
         ranks.first(begin)
         Session(run, config, share_out(config, parts, ranks), ranks, state).train()
@@ -195,11 +196,24 @@ def _is_started_anew(run: RunDirectory) -> bool:
     return is_same and checkpoint.has_any(run.checkpoints_directory)
 
 
-def _open_corpus(config: Config, ranks: Ranks) -> EncodedCorpus:
-    """Open the prepared corpus, which the first rank makes if need be."""
+def _open_corpus(config: Config, ranks: Ranks) -> EncodedCorpus | PartedCorpus:
+    """Open the prepared corpus, which is made if need be by the first rank.
+
+    If each rank has text of its own, they all make their parts.
+    """
     threads = config.training.threads or available_cpus()
     if ranks.size == 1:
         return open_corpus(config.corpus, config.vocabulary, threads)
+    if any(RANK in path for path in config.corpus.paths):
+        return ranks.together(
+            lambda: PartedCorpus.join(
+                open_part(
+                    config.corpus, config.vocabulary, threads, ranks.rank, ranks.gather
+                ),
+                ranks.rank,
+                ranks.gather,
+            )
+        )
     path = ranks.first(
         lambda: open_corpus(config.corpus, config.vocabulary, threads).path
     )
@@ -242,27 +256,40 @@ def _check_change(run: RunDirectory, before: Config, config: Config) -> None:
         )
 
 
-def _same_corpus(run: RunDirectory, state: State, ranks: Ranks) -> EncodedCorpus:
+def _same_corpus(
+    run: RunDirectory, state: State, config: Config, ranks: Ranks
+) -> EncodedCorpus | PartedCorpus:
     """Open the prepared corpus of a run, and see that it and its text are the same."""
-    path = Path(state.corpus["path"])
-    corpus = EncodedCorpus.load(path)
-    for file in changed_inputs(corpus):
+    corpus: EncodedCorpus | PartedCorpus
+    if any(RANK in path for path in config.corpus.paths):
+        corpus = _open_corpus(config, ranks)
+    else:
+        path = Path(state.corpus["path"])
+        corpus = ranks.together(lambda: EncodedCorpus.load(path))
+    ranks.first(lambda: _check_same(run, state, corpus))
+    return corpus
+
+
+def _check_same(
+    run: RunDirectory, state: State, corpus: EncodedCorpus | PartedCorpus
+) -> None:
+    for file in changed_inputs(corpus.meta):
         raise CorpusError(
             f"{file}: has changed since {run.path} began to train on it; bring the "
             "text back or train another run"
         )
     if corpus.checksum != state.corpus["checksum"]:
+        again = "prepare that again"
+        if isinstance(corpus, PartedCorpus):
+            again = "launch as many ranks on the same texts"
         raise CorpusError(
-            f"{path}: is another corpus than {run.path} began to train on; prepare "
-            "that again or train another run"
+            f"{corpus.path}: is another corpus than {run.path} began to train on; "
+            f"{again} or train another run"
         )
-    if not ranks.is_first:  # the run's files are the first one's alone
-        return corpus
     if Vocabulary.load(run.vocabulary_file).words != corpus.vocabulary.words:
         raise CorpusError(
             f"{run.vocabulary_file}: has changed since {run.path} began to train"
         )
-    return corpus
 
 
 def _load_weights(model: SkipGram, weights: Weights, run: RunDirectory) -> None:
@@ -275,7 +302,9 @@ def _load_weights(model: SkipGram, weights: Weights, run: RunDirectory) -> None:
             embedding.weight.copy_(torch.from_numpy(weights[key]))
 
 
-def _with_corpus_settings(config: Config, corpus: EncodedCorpus) -> Config:
+def _with_corpus_settings(
+    config: Config, corpus: EncodedCorpus | PartedCorpus
+) -> Config:
     """Let the run's config say how a corpus that was prepared before was made."""
     made_with = corpus.meta["fingerprint"]["settings"]
     values = config.model_dump()
@@ -284,7 +313,9 @@ def _with_corpus_settings(config: Config, corpus: EncodedCorpus) -> Config:
     return Config.model_validate(values)
 
 
-def _record(config: Config, corpus: EncodedCorpus, ranks: Ranks) -> dict[str, Any]:
+def _record(
+    config: Config, corpus: EncodedCorpus | PartedCorpus, ranks: Ranks
+) -> dict[str, Any]:
     libraries = ("sg-train", "torch", "numpy", "numba", "pyarrow")
     versions = {name: importlib.metadata.version(name) for name in libraries}
     return {
