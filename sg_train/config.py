@@ -333,7 +333,12 @@ class SweepConfig(_Section):
 
 
 class Config(_Section):
-    """All settings of an experiment."""
+    """All settings of an experiment, in sections; it cannot be changed.
+
+    >>> config = Config.load().with_settings({"training.epochs": 3})
+    >>> config.training.epochs, config.model.dimension
+    (3, 100)
+    """
 
     corpus: CorpusConfig = CorpusConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
@@ -346,39 +351,61 @@ class Config(_Section):
     export: ExportConfig = ExportConfig()
     sweep: SweepConfig = SweepConfig()
 
+    @classmethod
+    def load(
+        cls, path: str | Path | None = None, overrides: Iterable[str] = ()
+    ) -> "Config":
+        """Merge the defaults, a YAML file and overrides, in this order.
+
+        Args:
+            path: the file, if there is one.
+            overrides: settings as `section.key=value`, the values in YAML.
+
+        Raises:
+            SettingsError: the file cannot be read or is no mapping of sections, or
+                settings are unknown, of the wrong type or out of range; all of them in
+                one message.
+        """
+        values = {} if path is None else _read_yaml(Path(path))
+        for override in overrides:
+            _override(values, override)
+        return _validate(values, "settings" if path is None else str(path))
+
+    def with_overrides(self, overrides: Iterable[str]) -> "Config":
+        """Return a config in which `section.key=value` overrides are applied.
+
+        Raises:
+            SettingsError: settings are unknown, of the wrong type or out of range.
+        """
+        values = self.model_dump(mode="json")
+        for override in overrides:
+            _override(values, override)
+        return _validate(values, "settings")
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Config":
+        """Return a config with some settings changed, by dotted key.
+
+        Raises:
+            SettingsError: they are unknown, of the wrong type or out of range.
+        """
+        values = self.model_dump(mode="json")
+        for dotted, value in settings.items():
+            section, dot, key = dotted.partition(".")
+            if not dot or not isinstance(values.setdefault(section, {}), dict):
+                raise SettingsError(
+                    f"{dotted}: expected section.key, as training.epochs"
+                )
+            values[section][key] = value
+        return _validate(values, "settings")
+
     def hash(self) -> str:
         """Return a number in hexadecimal that tells settings apart."""
         return hashlib.sha256(self.to_yaml().encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
-        """Return all settings as YAML that `load_config` reads back as the same."""
+        """Return all settings as YAML that `load` reads back as the same."""
         values = self.model_dump(mode="json")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000)
-
-
-def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
-    """Merge the defaults, a YAML file and `section.key=value` overrides, in this order.
-
-    Raises:
-        SettingsError: the file cannot be read or is no mapping of sections, or settings
-            are unknown, of the wrong type or out of range; all of them in one message.
-    """
-    values = {} if path is None else _read_yaml(path)
-    for override in overrides:
-        _override(values, override)
-    return _validate(values, "settings" if path is None else str(path))
-
-
-def change_config(config: Config, overrides: Iterable[str]) -> Config:
-    """Apply `section.key=value` overrides to a config.
-
-    Raises:
-        SettingsError: settings are unknown, of the wrong type or out of range.
-    """
-    values = config.model_dump(mode="json")
-    for override in overrides:
-        _override(values, override)
-    return _validate(values, "settings")
 
 
 def differences(one: Config, other: Config) -> list[str]:
@@ -390,21 +417,6 @@ def differences(one: Config, other: Config) -> list[str]:
         for key, value in settings.items()
         if value != second[section][key]
     ]
-
-
-def with_settings(config: Config, settings: Mapping[str, Any]) -> Config:
-    """Return a config with some settings changed, by dotted key.
-
-    Raises:
-        SettingsError: they are unknown, of the wrong type or out of range.
-    """
-    values = config.model_dump(mode="json")
-    for dotted, value in settings.items():
-        section, dot, key = dotted.partition(".")
-        if not dot or not isinstance(values.setdefault(section, {}), dict):
-            raise SettingsError(f"{dotted}: expected section.key, as training.epochs")
-        values[section][key] = value
-    return _validate(values, "settings")
 
 
 def _validate(values: dict[str, Any], where: str) -> Config:

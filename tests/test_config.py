@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.config import Config, load_config, settings, settings_table
+from sg_train.config import Config, settings, settings_table
 from sg_train.errors import SettingsError
 
 
@@ -16,13 +16,13 @@ def write(path: Path, text: str) -> Path:
 
 def fault(*overrides: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        load_config(None, overrides)
+        Config.load(None, overrides)
     return str(caught.value)
 
 
 def test_defaults_give_way_to_yaml_and_yaml_to_overrides(tmp_path: Path) -> None:
     file = write(tmp_path / "c.yaml", "training: {epochs: 3, seed: 7}")
-    config = load_config(file, ["training.epochs=4"])
+    config = Config.load(file, ["training.epochs=4"])
     assert config.training.epochs == 4
     assert config.training.seed == 7
     assert config.model == Config().model
@@ -30,7 +30,7 @@ def test_defaults_give_way_to_yaml_and_yaml_to_overrides(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["", "# nothing", "training:", "---\n"])
 def test_an_empty_file_or_section_is_all_defaults(tmp_path: Path, text: str) -> None:
-    assert load_config(write(tmp_path / "c.yaml", text)) == Config()
+    assert Config.load(write(tmp_path / "c.yaml", text)) == Config()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_empty_file_or_section_is_all_defaults(tmp_path: Path, text: str) -> 
 )
 def test_the_declared_type_says_what_text_means(override: str, value: object) -> None:
     section, key = override.partition("=")[0].split(".")
-    found = getattr(getattr(load_config(None, [override]), section), key)
+    found = getattr(getattr(Config.load(None, [override]), section), key)
     assert found == value
     assert type(found) is type(value)
 
@@ -101,17 +101,17 @@ def test_a_file_that_is_no_config_is_refused(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
-        load_config(write(tmp_path / "c.yaml", text))
+        Config.load(write(tmp_path / "c.yaml", text))
     assert str(tmp_path / "c.yaml") in str(caught.value)
     assert complaint in str(caught.value)
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
-        load_config(tmp_path / "missing.yaml")
+        Config.load(tmp_path / "missing.yaml")
     (tmp_path / "c.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="not a text file"):
-        load_config(tmp_path / "c.yaml")
+        Config.load(tmp_path / "c.yaml")
 
 
 paths = st.text(
@@ -141,7 +141,7 @@ def test_the_resolved_config_is_itself_a_config(
     )
     file = tmp_path_factory.mktemp("config") / "c.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
-    assert load_config(file) == config
+    assert Config.load(file) == config
 
 
 def test_every_setting_is_described() -> None:

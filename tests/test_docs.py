@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from sg_train.config import load_config, settings_table
+from sg_train.config import Config, settings_table
 from tests.conftest import ROOT, Command
 from tests.test_cli import COMMANDS
 
@@ -36,7 +36,7 @@ def test_the_files_in_the_readme_exist() -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=str)
 def test_every_config_is_valid(file) -> None:
-    load_config(file)
+    Config.load(file)
 
 
 def test_make_has_the_targets_that_are_named() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
-from sg_train.vectors.formats import format_of, load_vectors, save_vectors
+from sg_train.vectors.formats import FILES, format_of, load_vectors, save_vectors
+from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import awkward_vectors
 
 READ = ["text", "binary", "glove", "safetensors", "npy"]
@@ -77,3 +78,15 @@ def test_other_downloads_are_named(tmp_path, content: bytes, complaint: str) -> 
 def test_endings_stand_for_formats() -> None:
     found = [format_of(Path(f"v{ending}")) for ending in (".npy", ".bin", ".txt", "")]
     assert found == ["npy", "binary", None, None]
+
+
+def test_the_vectors_in_a_directory_are_read(tmp_path: Path) -> None:
+    vectors = awkward_vectors()
+    with pytest.raises(VectorsError, match="holds no vectors.*sg-train export"):
+        WordVectors.load(tmp_path)
+    forms: tuple[VectorFormat, ...] = ("npy", "text")  # both there: text comes first
+    for form in forms:
+        vectors.save(tmp_path / FILES[form], form)
+        read = WordVectors.load(str(tmp_path))
+        assert list(read.words) == vectors.words
+        np.testing.assert_array_equal(read.matrix, vectors.matrix)

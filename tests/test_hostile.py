@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sg_train.choices import VectorFormat
-from sg_train.config import Config, CorpusConfig, VocabularyConfig, load_config
+from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
@@ -171,9 +171,9 @@ YAML = Config().to_yaml().encode()
 def test_configs(damage) -> None:
     Path("c.yaml").write_bytes(damage(YAML))
     with or_one_line("config"):
-        config = load_config(Path("c.yaml"))
+        config = Config.load(Path("c.yaml"))
         Path("again.yaml").write_text(config.to_yaml())
-        assert load_config(Path("again.yaml")) == config
+        assert Config.load(Path("again.yaml")) == config
 
 
 @hostile
@@ -192,7 +192,7 @@ def test_configs(damage) -> None:
 def test_made_up_settings(value: object) -> None:
     Path("c.yaml").write_text(json.dumps(value))
     with or_one_line("config, made up"):
-        load_config(Path("c.yaml"))
+        Config.load(Path("c.yaml"))
 
 
 def test_hostile_yaml() -> None:
@@ -204,7 +204,7 @@ def test_hostile_yaml() -> None:
     for content in (bomb, tagged, "? [a]\n: b", "{" * 5000, "a: " * 500, "- &x [*x]"):
         Path("c.yaml").write_text(content)
         with or_one_line("config, hostile"):
-            load_config(Path("c.yaml"))
+            Config.load(Path("c.yaml"))
     assert not Path("owned").exists()
 
 

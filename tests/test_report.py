@@ -13,7 +13,6 @@ from sg_train.errors import MissingLibraryError
 from sg_train.reports.report import write_report
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.evaluation import Score
-from sg_train.vectors.queries import neighbors
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import Command
 
@@ -44,7 +43,7 @@ def test_the_table_holds_the_neighbours(vectors: WordVectors) -> None:
     assert data["words"][:50] == vectors.words[:50]
     assert len(data["neighbours"]) == 50
     for row in (0, 7, 49):
-        expected = neighbors(vectors, vectors.words[row], 4)
+        expected = vectors.neighbors(vectors.words[row], 4)
         found = [(data["words"][other], c) for other, c in data["neighbours"][row]]
         assert found == [(word, round(cosine, 2)) for word, cosine in expected]
     assert len(data["map"]) == 400
@@ -136,7 +135,7 @@ def test_the_page_works_in_a_browser(browser: Any, vectors: WordVectors) -> None
     box.send_keys("WAB")
     assert run(f"{shown}.map((cell) => cell.textContent)") == ["wab"]
     browser.find_element("css selector", "#neighbours a").click()
-    neighbour = neighbors(vectors, "wab", 1)[0][0]
+    neighbour = vectors.neighbors("wab", 1)[0][0]
     assert box.get_property("value") == neighbour
     box.clear()
     box.send_keys("nothing")

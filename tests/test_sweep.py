@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.config import Config, SweepConfig, load_config
+from sg_train.config import Config, SweepConfig
 from sg_train.errors import OutputError, SettingsError, TrainingError
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
@@ -63,7 +63,7 @@ def config(text: Path) -> Config:
             training.learning_rate: [1e-2, 0.05]
             model.dimension: 3
     """)
-    return load_config(Path("c.yaml"))
+    return Config.load(Path("c.yaml"))
 
 
 def test_every_point_is_a_run_with_its_settings(config: Config) -> None:
@@ -104,7 +104,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
 
 def test_another_experiments_runs_are_left_alone(config: Config, text: Path) -> None:
     train_sweep(config, Path("s"))
-    other = load_config(Path("c.yaml"), ["sampling.window=2"])
+    other = Config.load(Path("c.yaml"), ["sampling.window=2"])
     with pytest.raises(OutputError, match="s-.*: holds a run with other settings"):
         train_sweep(other, Path("s"))
 
@@ -129,14 +129,14 @@ def test_mistakes_are_found_before_anything_is_trained(
     config: Config, values: str, complaint: str
 ) -> None:
     with pytest.raises((SettingsError, TrainingError), match=complaint):
-        train_sweep(load_config(Path("c.yaml"), [f"sweep.values={values}"]), Path("s"))
+        train_sweep(Config.load(Path("c.yaml"), [f"sweep.values={values}"]), Path("s"))
     assert not list(Path().glob("s-*"))
 
 
 def test_settings_that_need_one_another_are_checked_together(config: Config) -> None:
     Path("test.tsv").write_text("w1 w2 1\nw3 w4 2\nw5 w6 3\n")
     values = "{evaluation.similarity: [test.tsv], evaluation.stop_on: [test]}"
-    swept = load_config(Path("c.yaml"), [f"sweep.values={values}"])
+    swept = Config.load(Path("c.yaml"), [f"sweep.values={values}"])
     (point,) = train_sweep(swept, Path("s"))
     assert point.config.evaluation.stop_on == "test"
 
@@ -145,7 +145,7 @@ def test_a_sweep_may_grow(config: Config) -> None:
     points: list[Point] = []
     for seeds in ("[1]", "[1, 2]"):
         values = f"sweep.values={{training.seed: {seeds}}}"
-        swept = load_config(Path("c.yaml"), [values, f"sweep.seed={len(seeds)}"])
+        swept = Config.load(Path("c.yaml"), [values, f"sweep.seed={len(seeds)}"])
         points = train_sweep(swept, Path("s"))
     assert [point.is_done for point in points] == [True, False]
 

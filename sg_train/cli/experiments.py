@@ -40,11 +40,11 @@ def prepare(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn text into a vocabulary and encoded ids, which any run can train on."""
-    from sg_train.config import load_config
+    from sg_train.config import Config
     from sg_train.corpus.prepare import prepare as prepare_corpus
     from sg_train.machine import available_cpus
 
-    settings = load_config(config, overrides or ())
+    settings = Config.load(config, overrides or ())
     corpus = prepare_corpus(
         settings.corpus.model_copy(update={"paths": paths}),
         settings.vocabulary,
@@ -141,9 +141,9 @@ def config(
     ] = False,
 ) -> None:
     """Print the settings that a run would use, as YAML that is itself a config."""
-    from sg_train.config import load_config, settings_table
+    from sg_train.config import Config, settings_table
 
-    settings = load_config(config, overrides or ())
+    settings = Config.load(config, overrides or ())
     typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
 
 
@@ -171,9 +171,9 @@ def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> Non
 def _load_config(
     file: Path | None, overrides: list[str] | None, corpus: list[str] | None
 ) -> "Config":
-    from sg_train.config import load_config
+    from sg_train.config import Config
 
-    settings = load_config(file, overrides or ())
+    settings = Config.load(file, overrides or ())
     if corpus:
         text = settings.corpus.model_copy(update={"paths": corpus})
         settings = settings.model_copy(update={"corpus": text})

@@ -35,13 +35,11 @@ def neighbors(
     as_json: AsJson = False,
 ) -> None:
     """Show the words nearest to each word by cosine: WORD, NEIGHBOUR, COSINE."""
-    from sg_train.vectors.queries import neighbors as nearest
-
     loaded = load_vectors(vectors, matrix)
     rows = [
         {"word": word, "neighbor": neighbor, "cosine": cosine}
         for word in words
-        for neighbor, cosine in nearest(loaded, word, top, restrict=restrict)
+        for neighbor, cosine in loaded.neighbors(word, top, restrict=restrict)
     ]
     show(rows, as_json=as_json)
 
@@ -56,9 +54,7 @@ def similarity(
     as_json: AsJson = False,
 ) -> None:
     """Show the cosine of two words: WORD, WORD, COSINE."""
-    from sg_train.vectors.queries import similarity as cosine
-
-    value = cosine(load_vectors(vectors, matrix), first, second)
+    value = load_vectors(vectors, matrix).similarity(first, second)
     show([{"first": first, "second": second, "cosine": value}], as_json=as_json)
 
 
@@ -78,10 +74,8 @@ def analogy(
     as_json: AsJson = False,
 ) -> None:
     """Answer a : b :: c : ? with the words that fit best: WORD, SCORE."""
-    from sg_train.vectors.queries import analogy as solve
-
-    found = solve(
-        load_vectors(vectors, matrix), (a, b, c), top, method=method, restrict=restrict
+    found = load_vectors(vectors, matrix).analogy(
+        a, b, c, top, method=method, restrict=restrict
     )
     show([{"word": word, "score": score} for word, score in found], as_json=as_json)
 

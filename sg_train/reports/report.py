@@ -11,7 +11,6 @@ from sg_train.files import atomic_file
 from sg_train.reports.drawing import PALETTE, draw_curves, to_bytes
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.evaluation import Score
-from sg_train.vectors.queries import neighbor_table
 from sg_train.vectors.word_map import content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -96,7 +95,7 @@ def _words_and_neighbors(
     on_map: Sequence[tuple[int, float, float, str]],
 ) -> dict[str, Any]:
     """Number the words that the page names anew: first those of the table."""
-    rows, cosines = neighbor_table(vectors, count, top)
+    rows, cosines = vectors.neighbor_table(count, top)
     named = list(range(count))
     numbers = {row: row for row in named}
     for row in [*rows.ravel().tolist(), *(point[0] for point in on_map)]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from sg_train.config import Config, change_config, differences
+from sg_train.config import Config, differences
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.parts import PartedCorpus
 from sg_train.corpus.prepare import RANK, changed_inputs, open_corpus, open_part
@@ -37,7 +37,7 @@ _MAY_CHANGE_TOO = ("training.epochs", "training.threads", "training.loader_worke
 
 def train(
     config: Config,
-    out: Path,
+    out: str | Path,
     *,
     overwrite: bool = False,
     say: Callable[[str], None] = lambda _: None,
@@ -61,7 +61,7 @@ def train(
         Interrupted: a signal said so; `resume` goes on.
     """
     with open_ranks() as ranks:
-        run = RunDirectory(out)
+        run = RunDirectory(Path(out))
         if ranks.first(lambda: _is_started_anew(run)):
             if not ranks.first(lambda: run.is_done() and run.is_exported):
                 _resume(run, (), say, ranks)
@@ -168,7 +168,7 @@ def _find(
         before = Config.model_validate(state.config)
     except ValidationError as error:
         raise TrainingError(f"{run.path}: damaged settings in {where}") from error
-    config = change_config(before, overrides)
+    config = before.with_overrides(overrides)
     _check_change(run, before, config)
     return _Found(state, config, where), weights
 

@@ -26,23 +26,14 @@ from typing import Any
 
 import numpy as np
 
-from sg_train.choices import Matrix
-from sg_train.config import Config, load_config
+from sg_train.choices import Matrix, VectorFormat
+from sg_train.config import Config
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, TrainingError, VectorsError
 from sg_train.files import atomic_file
 from sg_train.training import checkpoint
-from sg_train.vectors.formats import save_vectors
+from sg_train.vectors.formats import FILES, save_vectors
 from sg_train.vectors.word_vectors import WordVectors
-
-_VECTORS_FILES = {
-    "text": "vectors.txt",
-    "binary": "vectors.bin",
-    "glove": "vectors.glove.txt",
-    "safetensors": "vectors.safetensors",
-    "npy": "vectors.npy",
-    "projector": "projector",
-}
 
 
 @dataclass(frozen=True)
@@ -132,9 +123,9 @@ class RunDirectory:
         """Whether those vectors are there."""
         return self.vectors_file(self.load_config().export.format).exists()
 
-    def vectors_file(self, form: str) -> Path:
+    def vectors_file(self, form: VectorFormat) -> Path:
         """Return where the exported vectors of a format go."""
-        return self.path / _VECTORS_FILES[form]
+        return self.path / FILES[form]
 
     def check_free(self, *, overwrite: bool) -> None:
         """Refuse a directory that holds a finished run, or anything else.
@@ -214,7 +205,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             files = (self.state_file, self.metrics_file, self.weights_file)
             others = (self.best_file, self.checkpoints_directory)
-            names = (*_VECTORS_FILES.values(), "vectors.words.txt")
+            names = (*FILES.values(), "vectors.words.txt")
             vectors = [self.path / name for name in names]
             for old in (*files, *others, self.tensorboard_directory, *vectors):
                 if old.is_dir() and not old.is_symlink():
@@ -250,7 +241,7 @@ class RunDirectory:
         Raises:
             SettingsError: they cannot be read.
         """
-        return load_config(self.config_file)
+        return Config.load(self.config_file)
 
     def load_record(self) -> dict[str, Any]:
         """Read what made the run.

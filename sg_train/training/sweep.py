@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sg_train.config import Config, SweepConfig, with_settings
+from sg_train.config import Config, SweepConfig
 from sg_train.errors import OutputError, SettingsError
 from sg_train.training import checkpoint
 from sg_train.training.assembly import check_engine
@@ -74,7 +74,7 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
     no_sweep = {f"sweep.{key}": value for key, value in SweepConfig()}
     for settings in choose(config.sweep):
         where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
-        of_point = with_settings(config, {**settings, **no_sweep})
+        of_point = config.with_settings({**settings, **no_sweep})
         check_engine(of_point)
         if of_point.hash() in seen:
             raise SettingsError(f"sweep.values: {where} would be the same run twice")

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from sg_train.choices import AnalogyMethod
 from sg_train.errors import VectorsError
-from sg_train.vectors.queries import analogy_scores
 from sg_train.vectors.questions import (
     AnalogyTest,
     SimilarityTest,
     read_analogies,
     read_similarity,
 )
+from sg_train.vectors.scores import analogy_scores
 from sg_train.vectors.word_vectors import WordVectors
 
 _QUESTIONS_AT_ONCE = 256

@@ -30,6 +30,15 @@ _SAVE = {
     "projector": projector.save_projector,
 }
 
+FILES: dict[VectorFormat, str] = {  # in a run directory
+    "text": "vectors.txt",
+    "binary": "vectors.bin",
+    "glove": "vectors.glove.txt",
+    "safetensors": "vectors.safetensors",
+    "npy": "vectors.npy",
+    "projector": "projector",
+}
+
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _FASTTEXT = (793712314).to_bytes(4, "little")
@@ -58,13 +67,15 @@ def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
 
 
 def load_vectors(path: Path) -> WordVectors:
-    """Read a vector file of any format but the projector's.
+    """Read a vector file of any format but the projector's, or that in a run directory.
 
     Files of safetensors and npy are mapped into memory, not copied.
 
     Raises:
         VectorsError: the file cannot be read or is damaged; the message has the line.
     """
+    if path.is_dir():
+        path = _find_in(path)
     try:
         with path.open("rb") as file:
             start, size = file.read(9), path.stat().st_size
@@ -79,6 +90,15 @@ def load_vectors(path: Path) -> WordVectors:
             return word2vec_formats.read(file, path, size)
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _find_in(directory: Path) -> Path:
+    for name in FILES.values():
+        if (directory / name).is_file():
+            return directory / name
+    raise VectorsError(
+        f"{directory}: holds no vectors; if it is a run, sg-train export writes some"
+    )
 
 
 def _read_compressed(file: BinaryIO, path: Path) -> WordVectors:

@@ -11,7 +11,8 @@ from scipy.cluster.vq import kmeans2
 
 from sg_train.errors import VectorsError
 from sg_train.extras import require
-from sg_train.vectors.word_vectors import WordVectors, unit
+from sg_train.vectors.scores import unit
+from sg_train.vectors.word_vectors import WordVectors
 
 Projection = Literal["pca", "tsne"]
 

@@ -1,14 +1,17 @@
-"""Words and their vectors."""
+"""Words and their vectors, and what can be asked of them."""
 
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sg_train.choices import AnalogyMethod, VectorFormat
 from sg_train.errors import VectorsError
+from sg_train.vectors.scores import analogy_scores, best_rows, unit
 
 _ROWS_AT_ONCE = 1 << 14
 
@@ -20,13 +23,67 @@ class WordVectors:
     Attributes:
         words: V words.
         matrix: (V, D) float32; may lie in a file that is mapped into memory.
+
+    >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]], dtype=np.float32))
+    >>> vectors["b"]
+    array([4., 3.], dtype=float32)
+    >>> "c" in vectors
+    False
+    >>> round(vectors.similarity("a", "b"), 2)
+    0.96
     """
 
     words: Sequence[str]
     matrix: NDArray[np.float32]
 
+    @classmethod
+    def load(cls, path: str | Path) -> "WordVectors":
+        """Read the vectors that a run has exported, or a vector file of any tool.
+
+        word2vec text and binary, fastText's .vec, GloVe (these also by gzip),
+        safetensors and npy are told apart by content.
+
+        Raises:
+            VectorsError: there is none, or it is damaged; the message has the line.
+        """
+        from sg_train.vectors.formats import load_vectors
+
+        return load_vectors(Path(path))
+
+    def save(self, path: str | Path, form: VectorFormat = "text") -> None:
+        """Write a file that other tools read, and check what was written.
+
+        Args:
+            path: the file; for the form `projector` a directory.
+            form: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`.
+
+        Raises:
+            VectorsError: a word holds white space, or a vector is not finite.
+            OutputError: the file cannot be written.
+        """
+        from sg_train.vectors.formats import save_vectors
+
+        save_vectors(self, Path(path), form)
+
     def __len__(self) -> int:
         return len(self.words)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.ids
+
+    def __getitem__(self, word: str) -> NDArray[np.float32]:
+        """Return a word's vector, (D,) float32.
+
+        Raises:
+            VectorsError: the word has none.
+        """
+        vector: NDArray[np.float32] = self.matrix[self.id(word)]
+        return vector
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        return int(self.matrix.shape[1])
 
     @cached_property
     def ids(self) -> dict[str, int]:
@@ -45,6 +102,102 @@ class WordVectors:
         similar = similar or difflib.get_close_matches(word, self.words[:50_000], 3)
         hint = f"; similar words: {', '.join(similar)}" if similar else ""
         raise VectorsError(f"{word!r} has no vector{hint}")
+
+    def similarity(self, first: str, second: str) -> float:
+        """Return the cosine of two words' vectors.
+
+        Raises:
+            VectorsError: a word has no vector.
+        """
+        one, other = self.unit_rows(np.array([self.id(first), self.id(second)]))
+        return float(one @ other)
+
+    def neighbors(
+        self, word: str, count: int = 10, *, restrict: int | None = None
+    ) -> list[tuple[str, float]]:
+        """Return the words whose vectors have the highest cosine with that of `word`.
+
+        Args:
+            word: left out of the answer itself. A vector of zeros has cosine 0 with
+                every other.
+            count: how many words to return.
+            restrict: answer with the most frequent words alone, so many.
+
+        Returns:
+            (word, cosine) pairs, the nearest first, ties in the order of `words`.
+
+        Raises:
+            VectorsError: `word` has no vector.
+        """
+        own = np.array([self.id(word)])
+        query = self.unit_rows(own)
+        candidates = self.most_frequent(restrict)
+        scores = [(block @ query.T)[:, 0] for _, block in candidates.unit_blocks()]
+        return candidates._best(np.concatenate(scores), own, count)
+
+    def analogy(
+        self,
+        a: str,
+        b: str,
+        c: str,
+        count: int = 10,
+        *,
+        method: AnalogyMethod = "add",
+        restrict: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """Answer a : b :: c : ? with the words that fit best.
+
+        Args:
+            a: left out of the answer itself, as are b and c.
+            b: likewise.
+            c: likewise.
+            count: how many answers to return.
+            method: 3CosAdd or 3CosMul, see `scores.analogy_scores`.
+            restrict: answer with the most frequent words alone, so many.
+
+        Returns:
+            (word, score) pairs, the best first.
+
+        Raises:
+            VectorsError: a word has no vector.
+        """
+        own = np.array([self.id(word) for word in (a, b, c)])
+        near_a, near_b, near_c = np.split(self.unit_rows(own), 3)
+        candidates = self.most_frequent(restrict)
+        scores = [
+            analogy_scores(near_a, near_b, near_c, block, method)[0]
+            for _, block in candidates.unit_blocks()
+        ]
+        return candidates._best(np.concatenate(scores), own, count)
+
+    def neighbor_table(
+        self, count: int, top: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the nearest words of each of the most frequent words.
+
+        Args:
+            count: how many words to look up.
+            top: how many neighbours each.
+
+        Returns:
+            (count, top) rows of the neighbours, the nearest first, and their cosines;
+            there are fewer columns if there are fewer words.
+        """
+        top = min(top, len(self) - 1)
+        asked = self.unit_rows(np.arange(min(count, len(self))))
+        rows = np.empty((len(asked), 0), dtype=np.int64)
+        cosines = np.empty((len(asked), 0), dtype=np.float32)
+        for first, block in self.unit_blocks():
+            found = asked @ block.T
+            own = np.arange(first, min(first + len(block), len(asked)))
+            found[own, own - first] = -np.inf
+            best = np.argpartition(-found, min(top, len(block) - 1), axis=1)[:, :top]
+            cosines = np.hstack((cosines, np.take_along_axis(found, best, axis=1)))
+            rows = np.hstack((rows, best + first))
+            order = np.argsort(-cosines, axis=1, kind="stable")[:, :top]
+            cosines = np.take_along_axis(cosines, order, axis=1)
+            rows = np.take_along_axis(rows, order, axis=1)
+        return rows, cosines
 
     def most_frequent(self, count: int | None) -> "WordVectors":
         """Return the first `count` words, or all if it is None."""
@@ -68,12 +221,8 @@ class WordVectors:
         """Return the vectors in `rows`, scaled to length 1."""
         return unit(self.matrix[rows])
 
-
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, D) rows scaled to length 1; rows of zeros stay so."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-    inverse = np.zeros_like(lengths)
-    np.divide(1, lengths, out=inverse, where=lengths > 0)
-    # In float64 first: a tiny row's inverse length may be beyond float32.
-    scaled: NDArray[np.float32] = (rows * inverse[:, None]).astype(np.float32)
-    return scaled
+    def _best(
+        self, scores: NDArray[np.float32], not_these: NDArray[np.int64], count: int
+    ) -> list[tuple[str, float]]:
+        rows = best_rows(scores, not_these, count).tolist()
+        return [(self.words[row], float(scores[row])) for row in rows]

@@ -4,7 +4,6 @@ import pytest
 
 from sg_train.errors import VectorsError
 from sg_train.vectors import word_vectors
-from sg_train.vectors.queries import analogy, neighbors, similarity
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -21,12 +20,12 @@ def test_neighbours_are_those_of_gensim(
 ) -> None:
     monkeypatch.setattr(word_vectors, "_ROWS_AT_ONCE", rows_at_once)
     theirs = in_gensim(vectors)
-    assert_same(neighbors(vectors, "w5", 20), theirs.most_similar("w5", topn=20))
+    assert_same(vectors.neighbors("w5", 20), theirs.most_similar("w5", topn=20))
     assert_same(
-        neighbors(vectors, "w290", 20, restrict=100),
+        vectors.neighbors("w290", 20, restrict=100),
         theirs.most_similar("w290", topn=20, restrict_vocab=100),
     )
-    assert len(neighbors(vectors, "w5", 1000)) == 299
+    assert len(vectors.neighbors("w5", 1000)) == 299
 
 
 def in_gensim(vectors: WordVectors) -> gensim.models.KeyedVectors:
@@ -49,33 +48,32 @@ def test_analogies_are_those_of_gensim(
     monkeypatch.setattr(word_vectors, "_ROWS_AT_ONCE", rows_at_once)
     theirs = in_gensim(vectors)
     asked = {"positive": ["w2", "w3"], "negative": ["w1"], "topn": 20}
-    words = ("w1", "w2", "w3")
-    assert_same(analogy(vectors, words, 20), theirs.most_similar(**asked))
+    assert_same(vectors.analogy("w1", "w2", "w3", 20), theirs.most_similar(**asked))
     assert_same(
-        analogy(vectors, words, 20, method="multiply"),
+        vectors.analogy("w1", "w2", "w3", 20, method="multiply"),
         theirs.most_similar_cosmul(**asked),
     )
     assert_same(
-        analogy(vectors, words, 20, restrict=50),
+        vectors.analogy("w1", "w2", "w3", 20, restrict=50),
         theirs.most_similar(**asked, restrict_vocab=50),
     )
 
 
 def test_similarity_is_the_cosine(vectors: WordVectors) -> None:
     expected = in_gensim(vectors).similarity("w1", "w2")
-    assert similarity(vectors, "w1", "w2") == pytest.approx(expected, abs=1e-6)
-    assert similarity(vectors, "w1", "w1") == pytest.approx(1, abs=1e-6)
+    assert vectors.similarity("w1", "w2") == pytest.approx(expected, abs=1e-6)
+    assert vectors.similarity("w1", "w1") == pytest.approx(1, abs=1e-6)
 
 
 def test_a_vector_of_zeros_has_cosine_zero() -> None:
     matrix = np.array([[1, 0], [0, 0], [1, 1], [-1, 0]], dtype=np.float32)
     vectors = WordVectors(["a", "zero", "b", "c"], matrix)
-    assert neighbors(vectors, "a") == [
+    assert vectors.neighbors("a") == [
         ("b", pytest.approx(0.5**0.5)),
         ("zero", 0.0),
         ("c", -1.0),
     ]
-    assert [cosine for _, cosine in neighbors(vectors, "zero")] == [0, 0, 0]
+    assert [cosine for _, cosine in vectors.neighbors("zero")] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -85,4 +83,4 @@ def test_an_unknown_word_is_named_with_similar_ones(
     vectors: WordVectors, word: str, hint: str
 ) -> None:
     with pytest.raises(VectorsError, match=f"'{word}' has no vector.*{hint}"):
-        neighbors(vectors, word)
+        vectors.neighbors(word)
