@@ -104,6 +104,11 @@ class VocabularyConfig(_Section):
     max_vocabulary: Annotated[int | None, _OrNone] = Field(
         default=None, ge=2, description="keep at most so many words, the most frequent"
     )
+    extends: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="a run or prepared corpus whose words and counts are added to "
+        "those of the text, as `sg-train extend` has it",
+    )
 
 
 class SamplingConfig(_Section):
@@ -153,6 +158,16 @@ class ModelConfig(_Section):
         description="v starts uniform in ±v_range / dimension",
     )
 
+    init_from: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="a run or vector file: words that it has start with their vectors "
+        "from there",
+    )
+    init_v: bool = Field(
+        default=True,
+        description="take output vectors from there, too, where it is a run",
+    )
+
     @model_validator(mode="after")
     def _not_both_zero(self) -> "ModelConfig":
         if self.u_range == self.v_range == 0:
@@ -192,6 +207,12 @@ class TrainingConfig(_Section):
         ge=0,
         le=100,
         description="learning rate at the last word; it falls linearly between",
+    )
+    freeze_words: Annotated[int | None, _OrNone] = Field(
+        default=0,
+        ge=0,
+        description="vectors from model.init_from stay as they are while so many words "
+        "are trained on; null: to the end",
     )
     batch_size: int = Field(
         default=256,
@@ -350,6 +371,15 @@ class Config(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     sweep: SweepConfig = SweepConfig()
+
+    @model_validator(mode="after")
+    def _freeze_what_is_given(self) -> "Config":
+        if self.training.freeze_words != 0 and self.model.init_from is None:
+            raise ValueError(
+                "training.freeze_words: freezes the vectors from model.init_from, and "
+                "that is not set"
+            )
+        return self
 
     @classmethod
     def load(
@@ -535,7 +565,7 @@ def _describe(fault: Any) -> str:
         return f"{key}: unknown setting{_nearest(place)}"
     message = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
     if fault["type"] == "value_error":
-        return f"{key}: {message}"
+        return f"{key}: {message}" if key else message
     if len(place) == 1:
         return f"{key}: should be a section with settings, not {fault['input']!r}"
     return f"{key}: {message}, not {fault['input']!r}"

@@ -17,7 +17,7 @@ from sg_train import __version__
 from tests.conftest import ROOT, Command, read_metrics
 
 COMMANDS = [
-    *("prepare", "train", "resume", "export", "config"),
+    *("prepare", "train", "resume", "extend", "export", "config"),
     *("neighbors", "similarity", "analogy", "evaluate"),
     *("compare", "plot", "report"),
 ]

@@ -10,6 +10,7 @@ import torch
 
 from sg_train.engines import kernel
 from sg_train.engines.autograd import AutogradEngine
+from sg_train.engines.base import Engine, Frozen
 from sg_train.engines.fused import FusedEngine, make_scratch, make_shape
 from sg_train.model import SkipGram
 from sg_train.sampling.loader import Place
@@ -212,6 +213,38 @@ def test_an_error_in_a_thread_is_the_callers() -> None:
     )
     with pytest.raises(ValueError, match="block 3"):
         list(engine.train(Place(0, i) for i in range(100)))
+
+
+@pytest.mark.parametrize("negatives", [5, 15])
+@pytest.mark.parametrize("dimension", [50, 128])
+@pytest.mark.parametrize("engine", ["fused", "autograd"])
+def test_frozen_rows_stay_and_the_others_move_as_ever(
+    engine: str, negatives: int, dimension: int
+) -> None:
+    model, plan = make_model(dimension), make_plan(5, negatives)
+    generator = np.random.default_rng(4)
+    rows = generator.random(WORDS) < 0.5, generator.random(WORDS) < 0.3
+    u, v = (weight.astype(np.float64) for weight in weights(model))
+    before = [weight.copy() for weight in weights(model)]
+    trainer: Engine
+    if engine == "fused":
+        trainer = FusedEngine(model, read_block, plan, falling_rate, threads=2)
+    else:
+        trainer = AutogradEngine(model, read_block, plan, falling_rate, batch_size=1)
+    trainer.freeze(Frozen(*rows, during=lambda place: place.epoch == 0))
+    for place in (Place(0, 0), Place(1, 1)):
+        (result,) = trainer.train([place])
+        block = read_block(place.block)
+        windows = draw_windows(block.ids, block.offsets, plan, place.epoch, place.block)
+        rates = [falling_rate(place, int(at)) for at in windows.positions]
+        frozen = rows if place.epoch == 0 else None
+        loss = take_steps(u, v, windows, rates, frozen)
+        assert result.loss == pytest.approx(loss, rel=1e-6)
+        for found, expected in zip(weights(model), (u, v), strict=True):
+            assert np.abs(found - expected).max() < 1e-5
+        for found, old, stay in zip(weights(model), before, rows, strict=True):
+            assert np.array_equal(found[stay], old[stay]) == (place.epoch == 0)
+            assert (found[~stay] != old[~stay]).any(axis=1).all()
 
 
 def test_compiling_changes_nothing() -> None:

@@ -1,5 +1,6 @@
 """Commands that make vectors: prepare, train, resume, export, config."""
 
+import json
 import os
 import shlex
 from pathlib import Path
@@ -69,6 +70,10 @@ def train(
         typer.Option(help="Text or prepared corpus, instead of corpus.paths."),
     ] = None,
     overrides: Overrides = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(help="Run or vector file whose vectors words start with."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run directory; by default runs/CONFIG.")
     ] = None,
@@ -78,6 +83,11 @@ def train(
 
     With a `sweep` in the config, one run after another beside --out.
     """
+    if init_from is not None:
+        overrides = [
+            *(overrides or ()),
+            f"model.init_from={json.dumps(str(init_from))}",
+        ]
     settings = _load_config(config, overrides, corpus)
     directory = out or _default_run(config, settings)
     if settings.sweep.values:
@@ -105,6 +115,42 @@ def resume(
 
     resume_run(run, overrides or (), _say)
     _say_trained(run)
+
+
+@app.command(
+    epilog="Example: sg-train extend runs/example data/sotu.txt --out runs/more"
+)
+def extend(
+    run: Annotated[Path, typer.Argument(help="A finished run.")],
+    texts: Annotated[
+        list[str], typer.Argument(help="New text: files, directories, globs or -.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory of the new run.")],
+    anchor: Annotated[
+        bool,
+        typer.Option("--anchor", help="Keep old words' vectors as they are."),
+    ] = False,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a finished run's vectors on with more text and the new words in it.
+
+    Counts are added up, new words join the vocabulary, and old ones keep their vectors
+    and move from there. Ends by saying how far they have moved.
+    """
+    from sg_train.training.extend import extend as extend_run
+
+    extend_run(
+        run,
+        texts,
+        out,
+        overrides or (),
+        anchor=anchor,
+        overwrite=overwrite,
+        say=_say,
+    )
+    _say_trained(out)
 
 
 @app.command(epilog="Example: sg-train export runs/example vectors.txt")

@@ -129,6 +129,16 @@ class WordCounter:
             places = np.repeat(starts[text.places], per_token) + inside
         return ids[places] + np.int32(self.runs.ids), positions[text.line_starts]
 
+    def add(self, words: Iterable[str], counts: NDArray[np.int64]) -> None:
+        """Count words that are not in the text.
+
+        Args:
+            words: n distinct ones.
+            counts: (n,) how often each occurred where it comes from.
+        """
+        ids = np.fromiter(map(self._number, words), np.int32, len(counts))
+        self._count(ids, counts)
+
     @property
     def size(self) -> int:
         """How many words and variants are in memory."""

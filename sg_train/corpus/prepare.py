@@ -102,6 +102,11 @@ def open_part(
         CorpusError: the text cannot be read or leaves no vocabulary.
         OutputError: the prepared corpus cannot be written.
     """
+    if vocabulary.extends is not None:
+        raise CorpusError(
+            f"vocabulary.extends={vocabulary.extends}: not with a text for each rank; "
+            "prepare one corpus of all"
+        )
     whole = corpus.prepared or _default_directory(corpus, vocabulary)
     paths = [path.replace(RANK, str(rank)) for path in corpus.paths]
     part = corpus.model_copy(update={"paths": paths})
@@ -151,6 +156,10 @@ def prepare(
         spool = _Spool(aside, corpus.max_sentence_length)
         runs = WordRuns(aside)
         counter = _count(corpus, files, spool, runs, threads)
+        if (earlier := _earlier(vocabulary)) is not None:
+            counter.add(earlier.words, earlier.counts)
+        if runs:
+            counter.spill()
         if len(parts) > 1:
             kept, final, total = _choose_together(counter, vocabulary, gather)
         else:
@@ -222,7 +231,14 @@ def _fingerprint(
     inputs = None  # what came through standard input or a pipe cannot be known again
     if all(Path(file).is_file() for file in files):
         inputs = [_identity(Path(file)) for file in files]
-    return {"settings": _settings(corpus, vocabulary), "inputs": inputs}
+    known: dict[str, Any] = {
+        "settings": _settings(corpus, vocabulary),
+        "inputs": inputs,
+    }
+    if (earlier := _earlier(vocabulary)) is not None:
+        words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
+        known["extends"] = hashlib.sha256(words.encode()).hexdigest()
+    return known
 
 
 def _identity(file: Path) -> list[str | int]:
@@ -348,9 +364,13 @@ def _count(
             ids, line_starts = counter.encode(text)
             spool.write(ids, line_starts, ends_line=text.ends_line)
             bar.update(len(ids))
-    if runs:
-        counter.spill()
     return counter
+
+
+def _earlier(settings: VocabularyConfig) -> Vocabulary | None:
+    if settings.extends is None:
+        return None
+    return Vocabulary.load(Path(settings.extends) / VOCABULARY_FILE)
 
 
 def _most_words(megabytes: int | None) -> int | None:

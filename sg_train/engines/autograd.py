@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from sg_train.engines.base import BlockResult
+from sg_train.engines.base import BlockResult, Frozen
 from sg_train.model import SkipGram
 from sg_train.sampling.loader import Place, Sentences, WindowBlock, window_loader
 from sg_train.sampling.windows import SamplingPlan
@@ -41,9 +41,20 @@ class AutogradEngine:
         self._loader_workers = loader_workers
         self._device = model.u_embeddings.weight.device
         self._optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        self._frozen: Frozen | None = None
 
     def compile(self) -> None:
         """Do nothing: it runs as it is."""
+
+    def freeze(self, frozen: Frozen) -> None:
+        """Let rows stay as they are; see `Engine.freeze`.
+
+        `max_norm` scales them back all the same.
+        """
+        self._frozen = frozen
+        self._free = [
+            torch.from_numpy(~rows).to(self._device) for rows in (frozen.u, frozen.v)
+        ]
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks in the order of `places`; see `Engine.train`."""
@@ -65,13 +76,14 @@ class AutogradEngine:
             ids.to(self._device, non_blocking=True).split(self._batch_size)
             for ids in (block.contexts, block.centres, block.negatives)
         )
+        is_frozen = self._frozen is not None and self._frozen.during(block.place)
         first_positions = block.positions[:: self._batch_size].tolist()
         losses = []
         for pos_u, pos_v, neg_v, position in zip(
             contexts, centres, negatives, first_positions, strict=True
         ):
             rate = self._learning_rate(block.place, position)
-            losses.append(self._step(pos_u, pos_v, neg_v, rate))
+            losses.append(self._step(pos_u, pos_v, neg_v, rate, frozen=is_frozen))
         # Fetched at once, so that a GPU need not wait for Python at every step.
         loss = torch.stack(losses).cpu().double().sum().item()
         return BlockResult(block.place, block.words, block.pairs, loss, rate)
@@ -82,6 +94,8 @@ class AutogradEngine:
         pos_v: torch.Tensor,
         neg_v: torch.Tensor,
         rate: float,
+        *,
+        frozen: bool,
     ) -> torch.Tensor:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -89,5 +103,14 @@ class AutogradEngine:
         loss = self._model(pos_u, pos_v, neg_v)
         loss.backward()
         self._model.scale_gradients()
+        if frozen:
+            self._drop_gradients()
         self._optimizer.step()
         return loss.detach()
+
+    def _drop_gradients(self) -> None:
+        """Set the gradients of rows that are frozen to zero."""
+        for weight, is_free in zip(self._model.parameters(), self._free, strict=True):
+            if weight.grad is not None:
+                rows, values = weight.grad._indices()[0], weight.grad._values()
+                values *= is_free[rows].unsqueeze(1)

@@ -1,8 +1,11 @@
 """What an engine does, whoever does it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sg_train.sampling.loader import Place
 
@@ -28,11 +31,33 @@ class BlockResult:
     learning_rate: float
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """Rows that stay as they are for a time.
+
+    Attributes:
+        u: (V,) bool, rows of the input vectors.
+        v: (V,) bool, rows of the output vectors.
+        during: says of a place whether they stay as they are there.
+    """
+
+    u: NDArray[np.bool_]
+    v: NDArray[np.bool_]
+    during: Callable[[Place], bool]
+
+
 class Engine(Protocol):
     """Carries out the training step on a model's weights."""
 
     def compile(self) -> None:
         """Get ready what is made once for all runs."""
+        ...
+
+    def freeze(self, frozen: Frozen) -> None:
+        """Let rows stay as they are, in all training that follows.
+
+        The model's weights may be moved to another place in memory.
+        """
         ...
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sg_train.engines import kernel
-from sg_train.engines.base import BlockResult
+from sg_train.engines.base import BlockResult, Frozen
 from sg_train.engines.vector import native_lanes
 from sg_train.model import SkipGram
 from sg_train.sampling.draws import Purpose
@@ -58,18 +58,25 @@ class FusedEngine:
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
-        self._u, self._v = (
-            _lay_out(embedding.weight, self._shape.row)
-            for embedding in (model.u_embeddings, model.v_embeddings)
-        )
+        self._weights = model.u_embeddings.weight, model.v_embeddings.weight
+        self._u, self._v = (_lay_out(w, self._shape.row) for w in self._weights)
+        self._frozen: Frozen | None = None
         self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
-        for _ in range(threads):
-            self._idle.put(make_scratch(0, plan, self._shape))
+        for number in range(threads):
+            spare = (model.embed_size + number) * self._shape.row
+            self._idle.put(make_scratch(0, plan, self._shape, spare))
 
     def compile(self) -> None:
         """Get the machine code ready, from disk unless this is the first time."""
         self._run(_NO_SENTENCES, Place(0, 0), (0.0, 0.0))
+
+    def freeze(self, frozen: Frozen) -> None:
+        """Let rows stay; see `Engine.freeze`. Each thread has a spare row."""
+        self._frozen = frozen
+        self._u, self._v = (
+            _lay_out(w, self._shape.row, spare=self._threads) for w in self._weights
+        )
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks as threads come free; see `Engine.train`.
@@ -102,16 +109,22 @@ class FusedEngine:
             offsets = offsets_of(place, sentences)
             longest = int(np.diff(offsets).max(initial=0))
             if longest > len(scratch.words):
-                scratch = make_scratch(longest, self._plan, self._shape)
+                scratch = make_scratch(longest, self._plan, self._shape, scratch.spare)
+            shape, room = self._shape, scratch
+            if self._frozen is not None and self._frozen.during(place):
+                shape = shape._replace(frozen=(0,))
+                room = scratch._replace(
+                    frozen_u=self._frozen.u, frozen_v=self._frozen.v
+                )
             loss, pairs = kernel.train_block(
                 self._u,
                 self._v,
                 sentences.ids,
                 offsets,
                 rates,
-                self._shape,
+                shape,
                 make_draws(self._plan, *self._tables, place),
-                scratch,
+                room,
             )
             return loss, pairs
         finally:
@@ -132,6 +145,7 @@ def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
         stride=-(-2 * tile // lanes) * lanes,
         lanes=(0,) * lanes,
         tile=(0,) * tile,
+        frozen=(),
     )
 
 
@@ -181,7 +195,7 @@ def pack_table(table: NDArray[np.uint32]) -> NDArray[np.uint64]:
 
 
 def make_scratch(
-    longest: int, plan: SamplingPlan, shape: kernel.Shape
+    longest: int, plan: SamplingPlan, shape: kernel.Shape, spare: int = 0
 ) -> kernel.Scratch:
     """Make room for one thread.
 
@@ -189,6 +203,7 @@ def make_scratch(
         longest: the most words in a sentence.
         plan: for the window's width and the number of negatives.
         shape: from `make_shape`.
+        spare: first place of the thread's spare row.
     """
     longest = max(1, longest)
     width, tile = len(shape.lanes), len(shape.tile)
@@ -219,6 +234,11 @@ def make_scratch(
         held_v=_aligned(tiles * tile * width),
         held_rows=np.arange(0, tiles * tile * width, width, dtype=np.int64),
         coming=np.zeros(2 + plan.negatives, dtype=np.int64),
+        context_goals=np.zeros(contexts, dtype=np.int64),
+        target_goals=np.zeros(tiles * tile, dtype=np.int64),
+        spare=spare,
+        frozen_u=np.zeros(0, dtype=bool),
+        frozen_v=np.zeros(0, dtype=bool),
     )
 
 
@@ -245,19 +265,20 @@ def _take_done(waiting: deque[Future[BlockResult]]) -> Iterator[BlockResult]:
         yield future.result()
 
 
-def _lay_out(weight: Tensor, row: int) -> NDArray[np.float32]:
+def _lay_out(weight: Tensor, row: int, spare: int = 0) -> NDArray[np.float32]:
     """Move weights, if need be, to rows of `row` floats, and return all of these.
 
     Returns:
-        (V * row,) float32, the memory of the weights and what pads their rows.
+        ((V + spare) * row,) float32, the memory of the weights, what pads their rows,
+        and spare rows after them.
     """
     size, dimension = weight.shape
     old = weight.detach().numpy()
-    if dimension == row and old.ctypes.data % _ALIGNMENT == 0:
+    if dimension == row and old.ctypes.data % _ALIGNMENT == 0 and not spare:
         return old.reshape(-1)
-    rows = _aligned(size * row)
-    rows.reshape(size, row)[:, :dimension] = old
-    weight.data = torch.from_numpy(rows).view(size, row)[:, :dimension]
+    rows = _aligned((size + spare) * row)
+    rows.reshape(-1, row)[:size, :dimension] = old
+    weight.data = torch.from_numpy(rows).view(-1, row)[:size, :dimension]
     return rows
 
 

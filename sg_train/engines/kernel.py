@@ -16,6 +16,8 @@ For each centre, with u of its m context words and v of its 1 + K targets:
     4. move         u += sum over targets of c * v,   v += sum over contexts of c * u
                     with u and v as they were before the window
 
+Rows that are frozen are read like all others; what would move them goes to a spare row.
+
 The draws are those of `sampling.draws`, number for number. Nothing is checked in here:
 the caller has seen to it that every id lies below the rows of u and v.
 """
@@ -76,6 +78,7 @@ class Shape(NamedTuple):
     stride: int  # S: 2 * T, rounded up to whole vectors
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
+    frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
 
 
 class Draws(NamedTuple):
@@ -111,6 +114,11 @@ class Scratch(NamedTuple):
     held_v: NDArray[np.float32]  # (C * T * W,)
     held_rows: NDArray[np.int64]  # (C * T,) multiples of W
     coming: NDArray[np.int64]  # (2 + K,) first place of rows to prefetch
+    context_goals: NDArray[np.int64]  # (2 * window + 1,) where rows of u are written
+    target_goals: NDArray[np.int64]  # (C * T,) where rows of v are written
+    spare: int  # first place of this thread's spare row, in u as in v
+    frozen_u: NDArray[np.bool_]  # (V,) which rows are frozen, where some are
+    frozen_v: NDArray[np.bool_]  # (V,)
 
 
 # Without _nrt=False numba counts references to arrays in every window.
@@ -380,6 +388,21 @@ def _merge_repeats(contexts: int, per_tile: int, shape: Shape, scratch: Scratch)
 
 
 @_inline
+def _spare_frozen(contexts: int, shape: Shape, scratch: Scratch) -> None:
+    """Let what would move a frozen row go to the spare one."""
+    if not len(shape.frozen):
+        return
+    for i in range(contexts):
+        place = scratch.contexts[i]
+        is_frozen = scratch.frozen_u[place // shape.row]
+        scratch.context_goals[i] = scratch.spare if is_frozen else place
+    for i in range(len(scratch.targets)):
+        place = scratch.targets[i]
+        is_frozen = scratch.frozen_v[place // shape.row]
+        scratch.target_goals[i] = scratch.spare if is_frozen else place
+
+
+@_inline
 def _move(
     u: NDArray[np.float32],
     v: NDArray[np.float32],
@@ -398,6 +421,8 @@ def _move(
     last = len(scratch.targets) - len(tile)
     slopes = last // len(tile) * per_tile
     targets = take(scratch.targets, last, tile)
+    us_to = scratch.context_goals if len(shape.frozen) else scratch.contexts
+    vs_to = scratch.target_goals if len(shape.frozen) else scratch.targets
     for column in range(0, shape.row, len(lanes)):
         if last > 0:
             _hold_back(u, v, contexts, per_tile, column, shape, scratch)
@@ -411,12 +436,12 @@ def _move(
             new = add_weighted(c, vs, old)
             if last > 0:
                 new = add(new, load(scratch.held_u, i * len(lanes), lanes))
-            store(u, scratch.contexts[i] + column, new)
-        add_to_rows(v, targets, column, moves)
+            store(u, us_to[i] + column, new)
+        add_to_rows(v, take(vs_to, last, tile), column, moves)
         for first in range(0, last, len(tile)):
             held = take(scratch.held_rows, first, tile)
             moves = load_rows(scratch.held_v, held, 0, lanes)
-            add_to_rows(v, take(scratch.targets, first, tile), column, moves)
+            add_to_rows(v, take(vs_to, first, tile), column, moves)
 
 
 @_inline
@@ -467,8 +492,9 @@ def train_block(
     """Train on one block, in place.
 
     Args:
-        u: (V * R,) float32, the input vectors' rows one after another.
-        v: (V * R,) float32, the output vectors' rows.
+        u: (V * R,) float32, the input vectors' rows one after another; spare ones may
+            follow.
+        v: (V * R,) float32, the output vectors' rows, likewise.
         ids: (n,) int32, each below V.
         offsets: (sentences + 1,) int64, rising from 0 to n.
         rates: the learning rate at position 0, and what each position adds to it.
@@ -508,6 +534,7 @@ def train_block(
             rows = contexts
             if scratch.repeats[high] >= seen + low:
                 rows = _merge_repeats(contexts, per_tile, shape, scratch)
+            _spare_frozen(rows, shape, scratch)
             _move(u, v, rows, per_tile, shape, scratch)
             if rows < contexts:
                 _lay_out_slots(contexts, shape, scratch)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from sg_train.config import Config, ModelConfig, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.parts import PartedCorpus
-from sg_train.engines.base import Engine
+from sg_train.engines.base import Engine, Frozen
 from sg_train.engines.distributed import DistributedEngine
 from sg_train.engines.exchange import Exchange, Touches
 from sg_train.errors import TrainingError
@@ -20,9 +20,11 @@ from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
 from sg_train.ranks import Ranks, local_rank, local_ranks
 from sg_train.sampling.frequency import keep_probability, negative_probability
+from sg_train.sampling.loader import Place
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.training.memory import check_memory
 from sg_train.training.schedule import LinearSchedule
+from sg_train.training.start import Given
 
 if TYPE_CHECKING:
     from sg_train.training.scoring import Scoring
@@ -88,6 +90,19 @@ def _assemble(
         scoring = Scoring(config.evaluation, words, matrix)
     engine = _make_engine(config, model, corpus, plan, schedule)
     return Parts(corpus, model, schedule, engine, scoring)
+
+
+def freeze(config: Config, parts: Parts, given: Given | None) -> None:
+    """Let the engine of a run leave given rows as they are, for as long as is asked."""
+    words = config.training.freeze_words
+    if given is None or words == 0:
+        return
+
+    def during(place: Place) -> bool:
+        return words is None or parts.schedule.words_before(place) < words
+
+    u, v = given.rows(parts.corpus.vocabulary.words)
+    parts.engine.freeze(Frozen(u, v, during))
 
 
 def share_out(config: Config, parts: Parts, ranks: Ranks) -> Parts:

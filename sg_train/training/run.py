@@ -20,15 +20,21 @@ from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.parts import PartedCorpus
 from sg_train.corpus.prepare import RANK, changed_inputs, open_corpus, open_part
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
+from sg_train.errors import (
+    CorpusError,
+    OutputError,
+    SettingsError,
+    TrainingError,
+)
 from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
 from sg_train.ranks import Ranks, launched, open_ranks
 from sg_train.training import checkpoint
-from sg_train.training.assembly import assemble, check_engine, share_out
+from sg_train.training.assembly import assemble, check_engine, freeze, share_out
 from sg_train.training.checkpoint import Checkpoints, State, Weights
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.session import Session
+from sg_train.training.start import given_before, report_drift, start
 
 # What a run may be told otherwise when it goes on: none of it changes the steps.
 _MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
@@ -72,15 +78,24 @@ def train(
         corpus = _open_corpus(config, ranks)
         asked, config = config, _with_corpus_settings(config, corpus)
         parts = assemble(config, corpus, ranks)
+        given = ranks.first(
+            lambda: start(config, corpus.vocabulary.words, parts.model, say)
+        )
         with ExitStack() as stack:
 
             def create() -> None:
                 stack.enter_context(run.locked())
                 run.check_free(overwrite=overwrite)
                 run.create(config, corpus.vocabulary, _record(asked, corpus, ranks))
+                if given:
+                    run.save_given(given.words)
+                    has_v = {"output_vectors_given": given.has_v}
+                    run.save_record({**run.load_record(), **has_v})
 
             ranks.first(create)
+            freeze(config, parts, given)
             Session(run, config, share_out(config, parts, ranks), ranks).train()
+            ranks.first(lambda: report_drift(run, config, say))
 
 
 def resume(out: Path, overrides: Sequence[str], say: Callable[[str], None]) -> None:
@@ -157,7 +172,9 @@ def _resume(
         corpus = _same_corpus(run, state, config, ranks)
         parts = assemble(config, corpus, ranks)
         ranks.first(begin)
+        freeze(config, parts, ranks.first(lambda: given_before(run, config)))
         Session(run, config, share_out(config, parts, ranks), ranks, state).train()
+        ranks.first(lambda: report_drift(run, config, say))
 
 
 def _find(

@@ -3,6 +3,7 @@
 config.yaml          all settings, itself a config
 run.json             what made the run: versions, command, corpus, hash of the config
 vocabulary.tsv       word TAB count, by falling count
+given.txt            words that started with vectors from elsewhere, one a line
 metrics.jsonl        one JSON object a line, written while the run goes on
 checkpoints/         what an unfinished run goes on from; see `checkpoint`
 weights.safetensors  u and v, (V, D) float32, written when the run is done
@@ -68,6 +69,11 @@ class RunDirectory:
     def metrics_file(self) -> Path:
         """How the run went."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def given_file(self) -> Path:
+        """The words that started with vectors from elsewhere."""
+        return self.path / "given.txt"
 
     @property
     def weights_file(self) -> Path:
@@ -155,6 +161,18 @@ class RunDirectory:
                 "goes on with it, --overwrite begins anew"
             )
 
+    def check_done(self) -> None:
+        """Refuse a run that has no weights yet.
+
+        Raises:
+            TrainingError: it has none.
+        """
+        if not self.weights_file.is_file():
+            raise TrainingError(
+                f"{self.path}: has no weights, the run was not finished; sg-train "
+                f"resume {self.path} goes on with it"
+            )
+
     def is_done(self) -> bool:
         """Whether a finished run is there."""
         return self.state_file.is_file()
@@ -204,7 +222,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             files = (self.state_file, self.metrics_file, self.weights_file)
-            others = (self.best_file, self.checkpoints_directory)
+            others = (self.best_file, self.checkpoints_directory, self.given_file)
             names = (*FILES.values(), "vectors.words.txt")
             vectors = [self.path / name for name in names]
             for old in (*files, *others, self.tensorboard_directory, *vectors):
@@ -295,21 +313,46 @@ class RunDirectory:
             CorpusError: the vocabulary is damaged.
             TrainingError: the run is not done or its files do not fit together.
         """
-        if not self.weights_file.is_file():
-            raise TrainingError(
-                f"{self.path}: has no weights, the run was not finished; sg-train "
-                f"resume {self.path} goes on with it"
-            )
+        vectors = to_vectors(*self.load_weights(), matrix)
+        if not np.isfinite(vectors.matrix).all():
+            raise TrainingError(f"{self.path}: some of its weights are not finite")
+        return vectors
+
+    def load_weights(self) -> tuple[Sequence[str], checkpoint.Weights]:
+        """Read the words, V of them, and both matrices, `u` and `v`, (V, D) float32.
+
+        Raises:
+            CorpusError: the vocabulary is damaged.
+            TrainingError: the run is not done or its files do not fit together.
+        """
+        self.check_done()
         words = Vocabulary.load(self.vocabulary_file).words
         weights = checkpoint.load_weights(self.weights_file)
         if len(words) != len(weights["u"]):
             raise TrainingError(
                 f"{self.path}: weights and vocabulary do not fit together"
             )
-        vectors = to_vectors(words, weights, matrix)
-        if not np.isfinite(vectors.matrix).all():
-            raise TrainingError(f"{self.path}: some of its weights are not finite")
-        return vectors
+        return words, weights
+
+    def save_given(self, words: Sequence[str]) -> None:
+        """Write the words that started with vectors from elsewhere.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        with atomic_file(self.given_file) as file:
+            file.writelines(f"{word}\n".encode() for word in words)
+
+    def load_given(self) -> list[str]:
+        """Read the words that started with vectors from elsewhere.
+
+        Raises:
+            TrainingError: the file cannot be read.
+        """
+        try:
+            return self.given_file.read_bytes().decode().removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrainingError(f"cannot read {self.given_file}: {error}") from error
 
 
 def to_vectors(

@@ -31,10 +31,17 @@ class LinearSchedule:
     @property
     def words(self) -> int:
         """How many words the whole run goes through."""
-        return self.epochs * int(self.block_starts[-1])
+        return self.epochs * self._corpus_words
+
+    @property
+    def _corpus_words(self) -> int:
+        return int(self.block_starts[-1])
+
+    def words_before(self, place: Place) -> int:
+        """Return how many words of the run come before a block."""
+        return place.epoch * self._corpus_words + int(self.block_starts[place.block])
 
     def __call__(self, place: Place, position: int) -> float:
         """Return the rate at a word, given by its block and its position in that."""
-        before = place.epoch * int(self.block_starts[-1])
-        done = before + int(self.block_starts[place.block]) + position
+        done = self.words_before(place) + position
         return self.first + (self.last - self.first) * done / max(1, self.words - 1)

@@ -1,0 +1,191 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sg_train.config import Config
+from sg_train.corpus.prepare import prepare
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
+from sg_train.training.extend import extend
+from sg_train.training.run import train
+from sg_train.training.run_directory import RunDirectory
+from tests.conftest import Command
+from tests.test_run import config
+
+TEXTS = st.lists(st.sampled_from("abcdefgh"), min_size=12, max_size=60)
+
+
+def write(name: str, words: list[str]) -> Path:
+    lines = [" ".join(words[i : i + 6]) for i in range(0, len(words), 6)]
+    Path(name).write_text("\n".join(lines) + "\n")
+    return Path(name)
+
+
+def vocabulary(run: str) -> Vocabulary:
+    return Vocabulary.load(RunDirectory(Path(run)).vocabulary_file)
+
+
+def frequent(
+    counts: Counter[str], least: int = 1, most: int | None = None
+) -> list[tuple[str, int]]:
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [pair for pair in ranked if pair[1] >= least][:most]
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(TEXTS, TEXTS, st.integers(1, 4), st.none() | st.integers(3, 6))
+def test_new_vanished_and_reordered_words_keep_to_their_rows(
+    old: list[str], new: list[str], min_count: int, most: int | None
+) -> None:
+    base = config(write("old.txt", old), seed=3).with_settings(
+        {"vocabulary.min_count": min_count, "vocabulary.max_vocabulary": most}
+    )
+    before = Counter(dict(frequent(Counter(old), min_count, most)))
+    expected = frequent(before + Counter(new), min_count, most)
+    if len(before) < 2 or len(expected) < 2:
+        return
+    train(base, "r", overwrite=True)
+    said: list[str] = []
+    extend(
+        Path("r"),
+        [str(write("new.txt", new))],
+        Path("s"),
+        anchor=True,
+        overwrite=True,
+        say=said.append,
+    )
+    after = vocabulary("s")
+    assert list(zip(after.words, after.counts.tolist(), strict=True)) == expected
+    words, weights = RunDirectory(Path("r")).load_weights()
+    _, now = RunDirectory(Path("s")).load_weights()
+    for place, word in enumerate(after.words):
+        for matrix in "uv":
+            if word in words:
+                row = weights[matrix][words.index(word)]
+                np.testing.assert_array_equal(now[matrix][place], row)
+    kept = sum(word in words for word in after.words)
+    assert (
+        f"vocabulary {len(after)}: {kept} words of r, {len(after) - kept} new ones; "
+        f"{len(words) - kept} left out" in said
+    )
+
+
+def test_old_words_move_unless_they_are_anchored(text: Path) -> None:
+    train(config(text, epochs=20), "r")
+    new = write("new.txt", [f"w{i % 40}" for i in range(400)])
+    old = RunDirectory(Path("r")).load_vectors()
+    for out, anchor in (("moved", False), ("stayed", True)):
+        extend(Path("r"), [str(new)], Path(out), anchor=anchor)
+        run = RunDirectory(Path(out))
+        vectors = run.load_vectors()
+        assert len(vectors) == 40
+        is_same = [(vectors[word] == old[word]).all() for word in old.words]
+        assert all(is_same) == any(is_same) == anchor
+        cosine = run.load_record()["drift"]["cosine"]
+        assert cosine == pytest.approx(1) if anchor else 0.5 < cosine < 1
+        assert np.isfinite(vectors.matrix).all()
+        assert (np.abs(vectors["w39"]) > 0).all()
+
+
+def test_the_rate_goes_on_as_if_all_texts_were_one(text: Path) -> None:
+    settings = config(text, learning_rate=0.04, final_learning_rate=0.01)
+    train(settings, "first")
+    sizes = [len(text.read_text().split()), 300, 120]
+    for number, run, out in ((1, "first", "second"), (2, "second", "third")):
+        new = write(f"{out}.txt", [f"w{i % 30}" for i in range(sizes[number])])
+        extend(Path(run), [str(new)], Path(out))
+        rate = RunDirectory(Path(out)).load_config().training.learning_rate
+        share = sizes[number] / sum(sizes[: number + 1])
+        assert rate == pytest.approx(0.01 + 0.03 * share)
+    extend(Path("first"), ["third.txt"], Path("set"), ["training.learning_rate=0.02"])
+    assert RunDirectory(Path("set")).load_config().training.learning_rate == 0.02
+
+
+def test_words_on_disk_are_added_up_as_those_in_memory(text: Path) -> None:
+    generator = np.random.default_rng(0)
+    words = [f"w{i}" for i in generator.zipf(1.3, 30_000).clip(max=20_000)]
+    new = str(write("new.txt", words))
+    train(config(text), "r")
+    prepared = []
+    for name, limit in (("a", None), ("b", 1)):
+        settings = config(text).with_settings(
+            {
+                "vocabulary.extends": "r",
+                "corpus.paths": [new],
+                "corpus.memory_limit": limit,
+            }
+        )
+        prepared.append(prepare(settings.corpus, settings.vocabulary, Path(name), 1))
+    one, other = prepared
+    assert one.checksum == other.checksum
+    assert one.vocabulary.counts.tolist() == other.vocabulary.counts.tolist()
+    counts = Counter(words) + Counter(text.read_text().split())
+    assert frequent(counts)[:50] == [
+        (one.vocabulary.words[place], one.vocabulary.counts[place])
+        for place in range(50)
+    ]
+
+
+def test_another_vocabulary_makes_another_corpus(text: Path) -> None:
+    train(config(text), "r")
+    settings = config(text).with_settings({"vocabulary.extends": "r"})
+
+    def checksum() -> str:
+        made = prepare(
+            settings.corpus, settings.vocabulary, Path("c"), 1, overwrite=True
+        )
+        return made.checksum + str(made.vocabulary.counts.sum())
+
+    first = checksum()
+    assert first == checksum()
+    Path("r/vocabulary.tsv").write_text("other\t5\n")
+    assert first != checksum()
+
+
+def test_what_cannot_be_extended_is_refused(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config(text), "r")
+    paths = [str(text)]
+    with pytest.raises(OutputError, match="is the run itself"):
+        extend(Path("r"), paths, Path("../" + Path().resolve().name + "/r"))
+    with pytest.raises(SettingsError):
+        extend(Path("r"), paths, Path("s"), ["training.epoch=2"])
+    with pytest.raises(SettingsError, match="set model.dimension=8"):
+        extend(Path("r"), paths, Path("s"), ["model.dimension=9"])
+    prepared = prepare(config(text).corpus, config(text).vocabulary, Path("c"), 1)
+    with pytest.raises(CorpusError, match="prepared with extends=None"):
+        extend(Path("r"), [str(prepared.path)], Path("s"))
+    Path("r/weights.safetensors").unlink()
+    with pytest.raises(TrainingError, match="not finished"):
+        extend(Path("r"), paths, Path("s"))
+    assert not Path("s").exists()
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    with pytest.raises(TrainingError, match="for one process"):
+        extend(Path("r"), paths, Path("s"))
+
+
+def test_the_command_says_what_becomes_of_the_words(
+    sg_train: Command, text: Path
+) -> None:
+    train(config(text), "r")
+    write("new.txt", ["w1", "w2", "new"] * 30)
+    result = sg_train("extend", "r", "new.txt", "--out", "s")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "training.learning_rate=0.00647, where 13% is new" in result.stderr
+    assert "vocabulary 31: 30 words of r, 1 new ones; 0 left out" in result.stderr
+    assert "s: 30 of its words are in r; mean cosine of before and after" in (
+        result.stderr
+    )
+    assert Config.load("s/config.yaml").vocabulary.extends == "r"
