@@ -72,6 +72,11 @@ class CorpusConfig(_Section):
         default="lower",
         description="how `words` treats capitals; `lower_turkic` lowers I to dotless ı",
     )
+    phrases: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="file of `sg-train phrases --model`: its phrases become one word "
+        "each",
+    )
     max_sentence_length: int = Field(
         default=1000,
         ge=2,

@@ -66,6 +66,22 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         _fsync_directory(target.parent)
 
 
+@contextmanager
+def scratch_directory(beside: Path) -> Iterator[Path]:
+    """Yield a new hidden directory beside a path, which is removed in the end.
+
+    Raises:
+        OutputError: the parent is missing or not writable, or the disk is full.
+    """
+    target = beside.resolve()
+    with _one_line_errors(beside):
+        path = Path(tempfile.mkdtemp(prefix=_aside(target), dir=target.parent))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _aside(target: Path) -> str:
     """Return how names of this process's hidden files for a target begin.
 

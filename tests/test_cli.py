@@ -17,7 +17,8 @@ from sg_train import __version__
 from tests.conftest import ROOT, Command, read_metrics
 
 COMMANDS = [
-    *("prepare", "train", "resume", "extend", "export", "config"),
+    *("prepare", "phrases", "train", "resume", "extend", "export", "config"),
+    *("vocab", "vector", "info"),
     *("neighbors", "similarity", "analogy", "evaluate"),
     *("compare", "plot", "report"),
 ]

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sg_train.config import CorpusConfig, VocabularyConfig
-from sg_train.corpus import prepare as module
+from sg_train.corpus import first_pass as module
 from sg_train.corpus import reader
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import open_corpus, prepare

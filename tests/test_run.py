@@ -13,7 +13,7 @@ from sg_train.training.assembly import _make_engine
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.schedule import LinearSchedule
-from tests.conftest import read_metrics
+from tests.conftest import ROOT, read_metrics
 
 
 def config(text: Path, **training: object) -> Config:
@@ -200,3 +200,19 @@ def test_weights_that_are_not_finite_are_not_saved(text: Path, monkeypatch) -> N
     with pytest.raises(TrainingError, match="weights are no longer finite"):
         train(config(text), Path("r"))
     assert not Path("r/weights.safetensors").exists()
+
+
+def test_item_sequences_train_as_text_does() -> None:
+    generator = np.random.default_rng(1)
+    shelves = [[f"{shelf}/{item}" for item in range(60)] for shelf in "ABC"]
+    baskets = [generator.choice(shelves[i % 3], 8, replace=False) for i in range(900)]
+    Path("items.txt").write_text("\n".join(map(" ".join, baskets)))
+    settings = Config.load(ROOT / "configs/items.yaml").with_settings(
+        {"model.dimension": 16, "training.threads": 1}
+    )
+    train(settings, "r")
+    vectors = RunDirectory(Path("r")).load_vectors()
+    assert len(vectors) == 180
+    for word in vectors.words:
+        shelf = {neighbor[0] for neighbor, _ in vectors.neighbors(word, 8)}
+        assert shelf == {word[0]}

@@ -4,7 +4,7 @@ stdout carries data and stderr talk. Exit codes: 0 done, 1 refused with one line
 says why, 2 wrong usage, 130 interrupted, 143 told to end, 129 terminal closed.
 """
 
-from sg_train.cli import experiments, queries, reports
+from sg_train.cli import corpora, experiments, lookups, queries, reports
 from sg_train.cli.app import app
 
-__all__ = ["app", "experiments", "queries", "reports"]
+__all__ = ["app", "corpora", "experiments", "lookups", "queries", "reports"]

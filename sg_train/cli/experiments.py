@@ -1,4 +1,4 @@
-"""Commands that make vectors: prepare, train, resume, export, config."""
+"""Commands that make vectors: train, resume, extend, export, config."""
 
 import json
 import os
@@ -23,39 +23,6 @@ from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
     from sg_train.config import Config
-
-
-@app.command(
-    epilog="Example: sg-train prepare data/sotu.txt --out corpora/sotu",
-)
-def prepare(
-    paths: Annotated[
-        list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
-    ],
-    *,
-    out: Annotated[Path, typer.Option(help="Directory of the prepared corpus.")],
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in YAML; its paths are not used.")
-    ] = None,
-    overrides: Overrides = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Turn text into a vocabulary and encoded ids, which any run can train on."""
-    from sg_train.config import Config
-    from sg_train.corpus.prepare import prepare as prepare_corpus
-    from sg_train.machine import available_cpus
-
-    settings = Config.load(config, overrides or ())
-    corpus = prepare_corpus(
-        settings.corpus.model_copy(update={"paths": paths}),
-        settings.vocabulary,
-        out,
-        settings.training.threads or available_cpus(),
-        overwrite=overwrite,
-    )
-    typer.echo(
-        f"{out}: {corpus.words} words, vocabulary {len(corpus.vocabulary)}", err=True
-    )
 
 
 @app.command(

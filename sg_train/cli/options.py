@@ -92,7 +92,7 @@ def show(
 ) -> None:
     """Print rows, which have the same keys, as JSON or with tabs between the fields."""
     if as_json:
-        typer.echo(json.dumps(list(rows), ensure_ascii=False))
+        typer.echo(json.dumps(list(rows), ensure_ascii=False, default=str))
         return
     lines = [list(map(_in_words, row.values())) for row in rows]
     if heading and rows:

@@ -1,10 +1,12 @@
 """One pass over a text: words are numbered by first sight and counted."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,9 @@ from numpy.typing import NDArray
 
 from sg_train.corpus.tokenizer import Tokenizer
 from sg_train.corpus.word_runs import WordRuns
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,21 @@ def split_text(text: bytes, fold: bytes) -> SplitText:
 def split_texts(
     chunks: Iterable[bytes], fold: bytes, threads: int
 ) -> Iterator[SplitText]:
-    """Apply `split_text` on several threads; the results keep the chunks' order.
+    """Apply `split_text` on several threads; the results keep the chunks' order."""
+    return in_order(partial(split_text, fold=fold), chunks, threads)
 
-    At most `threads + 1` chunks are in memory at a time.
+
+def in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
+) -> Iterator[_Result]:
+    """Apply a function on several threads; the results keep the items' order.
+
+    At most `threads + 1` items are in memory at a time.
     """
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[SplitText]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(split_text, chunk, fold))
+        waiting: deque[Future[_Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -129,15 +141,29 @@ class WordCounter:
             places = np.repeat(starts[text.places], per_token) + inside
         return ids[places] + np.int32(self.runs.ids), positions[text.line_starts]
 
-    def add(self, words: Iterable[str], counts: NDArray[np.int64]) -> None:
-        """Count words that are not in the text.
+    def add(self, words: Iterable[str], counts: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Count words beside those of the text.
 
         Args:
             words: n distinct ones.
-            counts: (n,) how often each occurred where it comes from.
+            counts: (n,) how often each occurs; less than nothing takes some off.
+
+        Returns:
+            (n,) their provisional ids.
         """
         ids = np.fromiter(map(self._number, words), np.int32, len(counts))
         self._count(ids, counts)
+        return ids + np.int32(self.runs.ids)
+
+    def id(self, word: str) -> int | None:
+        """Return the provisional id of a word that is in memory."""
+        number = self._ids.get(word)
+        return None if number is None else number + self.runs.ids
+
+    @property
+    def ids_end(self) -> int:
+        """How many provisional ids there are."""
+        return self.runs.ids + len(self.words)
 
     @property
     def size(self) -> int:

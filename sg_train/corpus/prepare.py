@@ -13,16 +13,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from sg_train.config import CorpusConfig, VocabularyConfig
-from sg_train.corpus.counting import WordCounter, split_texts
+from sg_train.corpus.counting import WordCounter
 from sg_train.corpus.encoded import (
     FORMAT,
     IDS_FILE,
@@ -34,19 +32,16 @@ from sg_train.corpus.encoded import (
     is_prepared,
     read_meta,
 )
-from sg_train.corpus.reader import expand_paths, read_chunks
-from sg_train.corpus.tokenizer import make_tokenizer
+from sg_train.corpus.first_pass import Spool, read_text
+from sg_train.corpus.phrase_joiner import join_phrases
+from sg_train.corpus.phrases import Phrases
+from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.vocabulary import Vocabulary, rank_words
 from sg_train.corpus.word_runs import WordRuns
 from sg_train.errors import CorpusError
 from sg_train.files import atomic_directory
-from sg_train.machine import available_memory
 
 RANK = "{rank}"  # in corpus.paths, where each of several processes has its own text
-
-_WORDS_AT_ONCE = 1 << 22
-_BYTES_A_WORD = 400  # in memory, with its places in lists and tables
-
 
 Gather = Callable[[Any], list[Any]]
 
@@ -153,9 +148,8 @@ def prepare(
     if out.exists():
         _check_replaceable(out, overwrite=overwrite)
     with atomic_directory(out) as aside:
-        spool = _Spool(aside, corpus.max_sentence_length)
         runs = WordRuns(aside)
-        counter = _count(corpus, files, spool, runs, threads)
+        spool, counter = read_words(corpus, files, runs, aside, threads)
         if (earlier := _earlier(vocabulary)) is not None:
             counter.add(earlier.words, earlier.counts)
         if runs:
@@ -235,6 +229,9 @@ def _fingerprint(
         "settings": _settings(corpus, vocabulary),
         "inputs": inputs,
     }
+    if corpus.phrases is not None:
+        phrases = repr(Phrases.load(Path(corpus.phrases)))
+        known["phrases"] = hashlib.sha256(phrases.encode()).hexdigest()
     if (earlier := _earlier(vocabulary)) is not None:
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
         known["extends"] = hashlib.sha256(words.encode()).hexdigest()
@@ -279,105 +276,40 @@ def _check_replaceable(out: Path, *, overwrite: bool) -> None:
         )
 
 
-class _Spool:
-    """Provisional ids and sentence lengths on disk between the two passes."""
-
-    def __init__(self, directory: Path, max_sentence_length: int) -> None:
-        self._ids = directory / "provisional-ids"
-        self._lengths = directory / "sentence-lengths"
-        self._limit = max_sentence_length
-        self._unended = 0  # words so far of a sentence whose end has not been read
-
-    def __enter__(self) -> "_Spool":
-        self._ids_file = self._ids.open("wb")
-        self._lengths_file = self._lengths.open("wb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ids_file.close()
-        self._lengths_file.close()
-
-    def write(
-        self, ids: NDArray[np.int32], line_starts: NDArray[np.int64], *, ends_line: bool
-    ) -> None:
-        """Append a chunk's ids, and the lengths of the sentences that it completes."""
-        lengths = np.diff(line_starts)
-        lengths[0] += self._unended
-        self._unended = 0
-        if not ends_line:  # what is certain of an endless line is written now
-            whole, self._unended = divmod(int(lengths[-1]), self._limit)
-            lengths[-1] = whole * self._limit
-        # Not ndarray.tofile, which says nothing of a disk that is full.
-        self._ids_file.write(ids.data)
-        self._lengths_file.write(_cut(lengths, self._limit).data)
-
-    def read(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-        """Yield ids and where in them each sentence ends, a few million at a time."""
-        with self._ids.open("rb") as ids, self._lengths.open("rb") as lengths:
-            ahead = np.zeros(0, dtype=np.int32)  # lengths read, of sentences to come
-            while True:
-                more = np.fromfile(lengths, np.int32, _WORDS_AT_ONCE - len(ahead))
-                ahead = np.concatenate((ahead, more))
-                if not len(ahead):
-                    return
-                ends = np.cumsum(ahead, dtype="<i8")
-                ends = ends[: max(1, np.searchsorted(ends, _WORDS_AT_ONCE))]
-                yield np.fromfile(ids, np.int32, ends[-1]), ends
-                ahead = ahead[len(ends) :]
-
-    def remove(self) -> None:
-        """Delete both files."""
-        self._ids.unlink()
-        self._lengths.unlink()
-
-
-def _cut(lengths: NDArray[np.int64], limit: int) -> NDArray[np.int32]:
-    """Split lengths above `limit` into as many full ones and the rest, drop zeros.
-
-    >>> _cut(np.array([3, 0, 7, 6]), 3)
-    array([3, 3, 3, 1, 3, 3], dtype=int32)
-    """
-    pieces = -(-lengths // limit)
-    cut = np.full(int(pieces.sum()), limit, dtype=np.int32)
-    last = np.cumsum(pieces)[pieces > 0] - 1
-    cut[last] = (lengths - limit * (pieces - 1))[pieces > 0]
-    return cut
-
-
-def _count(
+def read_words(
     corpus: CorpusConfig,
     files: list[str],
-    spool: _Spool,
     runs: WordRuns,
+    directory: Path,
     threads: int,
-) -> WordCounter:
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
-    counter = WordCounter(tokenizer, runs, _most_words(corpus.memory_limit))
-    chunks = chain.from_iterable(
-        read_chunks(file, tokenizer.separators, corpus.errors) for file in files
-    )
-    with (
-        spool,
-        tqdm(desc="reading", unit=" words", unit_scale=True, disable=None) as bar,
-    ):
-        for text in split_texts(chunks, tokenizer.fold, threads):
-            ids, line_starts = counter.encode(text)
-            spool.write(ids, line_starts, ends_line=text.ends_line)
-            bar.update(len(ids))
-    return counter
+) -> tuple[Spool, WordCounter]:
+    """Read a text into a spool, with phrases joined, and count its words.
+
+    Args:
+        corpus: how the text is split, and which phrases are joined.
+        files: what is read, in this order.
+        runs: where words go that are too many for memory.
+        directory: where the spool goes.
+        threads: how many split text at the same time.
+
+    Raises:
+        CorpusError: a file cannot be read.
+    """
+    spool = Spool(directory, corpus.max_sentence_length)
+    counter = read_text(corpus, files, spool, runs, threads)
+    if corpus.phrases is not None:
+        phrases = Phrases.load(Path(corpus.phrases))
+        joined = Spool(directory, corpus.max_sentence_length, "joined")
+        join_phrases(phrases, spool, joined, counter, threads)
+        spool.remove()
+        spool = joined
+    return spool, counter
 
 
 def _earlier(settings: VocabularyConfig) -> Vocabulary | None:
     if settings.extends is None:
         return None
     return Vocabulary.load(Path(settings.extends) / VOCABULARY_FILE)
-
-
-def _most_words(megabytes: int | None) -> int | None:
-    free = available_memory()
-    if megabytes is None:
-        return None if free is None else free // 2 // _BYTES_A_WORD
-    return megabytes * 1_000_000 // _BYTES_A_WORD
 
 
 class _Total(NamedTuple):
@@ -402,7 +334,8 @@ def _choose(
     final = np.full(len(counter.words), -1, dtype=np.int32)
     final[places] = np.arange(len(places))
     top = max(zip(counts.tolist(), counter.words, strict=True), default=(0, ""))
-    return kept, final, _Total(int(counts.sum()), len(counts), (top[1], top[0]))
+    distinct = int(np.count_nonzero(counts))
+    return kept, final, _Total(int(counts.sum()), distinct, (top[1], top[0]))
 
 
 def _choose_from_runs(
@@ -415,7 +348,7 @@ def _choose_from_runs(
     def frequent() -> Iterator[tuple[int, str]]:
         nonlocal words, distinct, top
         for word, count in counter.runs.totals():
-            words, distinct = words + count, distinct + 1
+            words, distinct = words + count, distinct + (count > 0)
             top = max(top, (word, count), key=lambda pair: (pair[1], pair[0]))
             if count >= settings.min_count:
                 yield -count, word
@@ -451,7 +384,8 @@ def _choose_together(
     else:
         final = np.array([places.get(w, -1) for w in counter.words], dtype=np.int32)
     top = max(zip(counts.tolist(), words, strict=True), default=(0, ""))
-    return kept, final, _Total(int(counts.sum()), len(counts), (top[1], top[0]))
+    distinct = int(np.count_nonzero(counts))
+    return kept, final, _Total(int(counts.sum()), distinct, (top[1], top[0]))
 
 
 def _check_enough(
@@ -470,7 +404,7 @@ def _check_enough(
 
 
 def _renumber(
-    spool: _Spool, final: NDArray[np.int32], directory: Path, digest: "hashlib._Hash"
+    spool: Spool, final: NDArray[np.int32], directory: Path, digest: "hashlib._Hash"
 ) -> tuple[int, int]:
     """Write final ids and sentence offsets, without the words whose final id is -1.
 

@@ -7,6 +7,7 @@ which are all sorted, gives every word's whole count with little memory.
 """
 
 import heapq
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 _IDS_AT_ONCE = 1 << 20
@@ -81,9 +83,34 @@ class WordRuns:
                         final[number] = vocabulary[word]
         return final
 
+    def renumber(self) -> tuple[pa.Array, NDArray[np.int32]]:
+        """Give each distinct word one id, by code points.
+
+        Returns:
+            The V words and, for each provisional id, (ids,) int32, its word's id; both
+            in files that are mapped into memory.
+        """
+        texts, ends = self._directory / "words.utf8", self._directory / "words.i64"
+        final = np.memmap(self._directory / "one.i32", np.int32, "w+", shape=self._ids)
+        end = words = 0
+        with ExitStack() as stack:
+            runs = [map(_split, stack.enter_context(_open(f))) for f in self._files]
+            text, offsets = (stack.enter_context(f.open("wb")) for f in (texts, ends))
+            offsets.write(struct.pack("<q", 0))
+            for word, parts in groupby(heapq.merge(*runs), key=lambda part: part[0]):
+                for _, _, number in parts:
+                    final[number] = words
+                spelt = word.encode()
+                text.write(spelt)
+                words, end = words + 1, end + len(spelt)
+                offsets.write(struct.pack("<q", end))
+        mapped = [pa.py_buffer(np.memmap(path, mode="r")) for path in (ends, texts)]
+        return pa.LargeStringArray.from_buffers(words, *mapped), final
+
     def remove(self) -> None:
         """Delete all files."""
-        for path in (*self._files, self._directory / "final.i32"):
+        others = ("final.i32", "one.i32", "words.utf8", "words.i64")
+        for path in (*self._files, *(self._directory / name for name in others)):
             path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,164 @@
+"""Commands that turn text into what is trained on: prepare, phrases."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sg_train.choices import PhraseScoring
+from sg_train.cli.app import app
+from sg_train.cli.options import AsJson, Overrides, Overwrite, show
+from sg_train.errors import CorpusError, SettingsError
+
+Texts = Annotated[
+    list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
+]
+TextConfig = Annotated[
+    Path | None, typer.Option(help="Settings in YAML; its paths are not used.")
+]
+
+
+@app.command(
+    epilog="Example: sg-train prepare data/sotu.txt --out corpora/sotu",
+)
+def prepare(
+    paths: Texts,
+    *,
+    out: Annotated[Path, typer.Option(help="Directory of the prepared corpus.")],
+    config: TextConfig = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Turn text into a vocabulary and encoded ids, which any run can train on."""
+    from sg_train.config import Config
+    from sg_train.corpus.prepare import prepare as prepare_corpus
+    from sg_train.machine import available_cpus
+
+    settings = Config.load(config, overrides or ())
+    corpus = prepare_corpus(
+        settings.corpus.model_copy(update={"paths": paths}),
+        settings.vocabulary,
+        out,
+        settings.training.threads or available_cpus(),
+        overwrite=overwrite,
+    )
+    typer.echo(
+        f"{out}: {corpus.words} words, vocabulary {len(corpus.vocabulary)}", err=True
+    )
+
+
+@app.command(
+    epilog="Example: sg-train phrases data/sotu.txt --model phrases.tsv "
+    "--out phrased.txt --connectors english"
+)
+def phrases(
+    paths: Texts,
+    *,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Where phrases go, for the setting corpus.phrases."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the text goes, with phrases joined.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Least score; by default 10, 100 and .5, by the scoring."),
+    ] = None,
+    scoring: Annotated[
+        PhraseScoring,
+        typer.Option(help="The formula: gensim's, word2phrase.c's or NPMI."),
+    ] = "gensim",
+    min_count: Annotated[
+        int, typer.Option(min=1, help="Pairs that occur less often are no phrases.")
+    ] = 5,
+    passes: Annotated[
+        int, typer.Option(min=1, max=20, help="The second pass joins phrases, too.")
+    ] = 1,
+    connectors: Annotated[
+        str | None,
+        typer.Option(help="Words inside phrases: english, or a file, one a line."),
+    ] = None,
+    delimiter: Annotated[
+        str, typer.Option(help="What stands between a phrase's words.")
+    ] = "_",
+    config: TextConfig = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find words that belong together, such as new_york, and join them.
+
+    Without --model and --out, prints PASS, PHRASE, SCORE and COUNT.
+    """
+    from sg_train.config import Config
+    from sg_train.corpus.phrase_finder import find_phrases
+    from sg_train.corpus.phrases import PhraseSettings, check_settings
+    from sg_train.files import scratch_directory
+    from sg_train.machine import available_cpus
+
+    settings = Config.load(config, overrides or ())
+    asked = PhraseSettings(
+        min_count=min_count,
+        threshold=_THRESHOLDS[scoring] if threshold is None else threshold,
+        scoring=scoring,
+        passes=passes,
+        delimiter=delimiter,
+        connectors=_read_connectors(connectors),
+    )
+    check_settings(asked)
+    for path in (model, out):
+        if path is not None and path.is_dir():
+            raise SettingsError(f"{path}: is a directory; name a file")
+    threads = settings.training.threads or available_cpus()
+    corpus = settings.corpus.model_copy(update={"paths": paths})
+    with scratch_directory(out or model or Path("phrases")) as directory:
+        found = find_phrases(corpus, asked, directory, threads)
+        if out is not None:
+            found.save(out, threads)
+    if model is not None:
+        found.phrases.save(model)
+    if model is None and out is None:
+        rows = [
+            {
+                "pass": number,
+                "phrase": found.phrases.name(phrase),
+                "score": phrase.score,
+                "count": phrase.count,
+            }
+            for number, each in enumerate(found.phrases.passes, start=1)
+            for phrase in each
+        ]
+        show(rows, as_json=as_json)
+    typer.echo(_summary(len(found.phrases), model, out), err=True)
+
+
+_THRESHOLDS: dict[PhraseScoring, float] = {
+    "gensim": 10,
+    "word2phrase": 100,
+    "npmi": 0.5,
+}
+
+
+def _read_connectors(name: str | None) -> tuple[str, ...]:
+    from sg_train.corpus.phrases import ENGLISH_CONNECTORS
+
+    if name is None:
+        return ()
+    if name == "english":
+        return ENGLISH_CONNECTORS
+    try:
+        return tuple(Path(name).read_bytes().decode().split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(
+            f"--connectors {name}: cannot be read ({error}); give `english` or a file "
+            "with one word a line"
+        ) from error
+
+
+def _summary(count: int, model: Path | None, out: Path | None) -> str:
+    uses = []
+    if model is not None:
+        uses.append(f"--set corpus.phrases={model} joins them in prepare and train")
+    if out is not None:
+        uses.append(f"train on {out} with corpus.tokenizer=whitespace")
+    return "; ".join([f"{count} phrases", *uses])

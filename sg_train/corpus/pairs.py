@@ -1,0 +1,185 @@
+"""Pairs of neighbouring words: numbered, and counted on disk.
+
+There are many times more distinct pairs than words. Those of a few million words at a
+time are sorted and written as a run; the runs are merged by ranges of numbers, so that
+memory is bounded however long the text is.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.errors import CorpusError
+
+_MERGED_AT_ONCE = 1 << 23
+_KEY_BITS = 63
+
+
+class PairNumbers:
+    """Numbers pairs of words that follow one another, up to connector words between.
+
+    A number holds, from its high bits to its low ones, the first word, the connectors
+    between (digits of base C + 1, each from 1 to C) and the second word.
+    """
+
+    def __init__(self, connectors: NDArray[np.int32]) -> None:
+        """Set the numbers up.
+
+        Args:
+            connectors: (V,) 1 to C for each of C connector words, 0 for all others.
+
+        Raises:
+            CorpusError: there are too many words.
+        """
+        self._connectors = connectors
+        self._base = int(connectors.max(initial=0)) + 1
+        self._word_bits = max(1, (len(connectors) - 1).bit_length())
+        room = _KEY_BITS - 2 * self._word_bits
+        self._most_between = 0
+        while self._base > 1 and self._base ** (self._most_between + 1) < 2**room:
+            self._most_between += 1
+        if room < 0 or (self._base > 1 and not self._most_between):
+            raise CorpusError(
+                f"{len(connectors)} distinct words are too many to number their pairs; "
+                "give fewer connector words, or clean the text"
+            )
+        self._first_bits = _KEY_BITS - self._word_bits
+
+    def of(
+        self, ids: NDArray[np.int32], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Number the pairs of some sentences.
+
+        Args:
+            ids: (n,) words, below V.
+            ends: where in `ids` each sentence ends.
+
+        Returns:
+            (m,) the places of words that are no connectors, and (m - 1,) the number of
+            the pair that each of them but the last makes with the next: -1 if that is
+            in another sentence, or too many connectors are between.
+        """
+        if self._base == 1:
+            places = np.arange(len(ids))
+            words = ids.astype(np.int64)
+        else:
+            places = np.flatnonzero(self._connectors[ids] == 0)
+            words = ids[places].astype(np.int64)
+        numbers = (words[:-1] << self._first_bits) | words[1:]
+        if self._base == 1:
+            numbers[ends[:-1] - 1] = -1
+            return places, numbers
+        between = np.diff(places) - 1
+        digits = np.zeros(len(numbers), dtype=np.int64)
+        for step in range(1, self._most_between + 1):
+            at = np.flatnonzero(between >= step)
+            digits[at] *= self._base
+            digits[at] += self._connectors[ids[places[at] + step]]
+        numbers |= digits << self._word_bits
+        sentence = np.searchsorted(ends, places, side="right")
+        numbers[(np.diff(sentence) > 0) | (between > self._most_between)] = -1
+        return places, numbers
+
+    def words(self, number: int) -> tuple[int, list[int], int]:
+        """Return a pair's first word, connectors between (1 to C), and second word."""
+        low = (1 << self._word_bits) - 1
+        digits = (number >> self._word_bits) & (
+            (1 << (self._first_bits - self._word_bits)) - 1
+        )
+        between = []
+        while digits:
+            digits, digit = divmod(digits, self._base)
+            between.append(digit)
+        return number >> self._first_bits, between[::-1], number & low
+
+    def number(self, first: int, between: list[int], second: int) -> int | None:
+        """Return a pair's number, or None if it can have none."""
+        if len(between) > self._most_between:
+            return None
+        digits = 0
+        for digit in between:
+            digits = digits * self._base + digit
+        return first << self._first_bits | digits << self._word_bits | second
+
+    def ends_of(
+        self, numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first and the second words of pairs."""
+        return numbers >> self._first_bits, numbers & ((1 << self._word_bits) - 1)
+
+
+class PairRuns:
+    """Counts of numbers on disk."""
+
+    def __init__(self, directory: Path) -> None:
+        """Set up; nothing is written yet.
+
+        Args:
+            directory: where files may be written; they are removed by `remove`.
+        """
+        self._directory = directory
+        self._sizes: list[int] = []
+
+    def add(self, numbers: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        """Write a run.
+
+        Args:
+            numbers: distinct, rising.
+            counts: how often each occurs.
+        """
+        path = self._path(len(self._sizes))
+        with path.open("wb") as file:
+            file.write(numbers.astype("<i8", copy=False).data)
+            file.write(counts.astype("<i4").data)
+        self._sizes.append(len(numbers))
+
+    def totals(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield distinct numbers, rising, and their whole counts, many at a time."""
+        runs = [self._open(i) for i, size in enumerate(self._sizes) if size]
+        step = _MERGED_AT_ONCE // max(1, len(runs))
+        while runs:
+            # Up to there, no run has more than a step.
+            limit = min(numbers[min(step, len(numbers)) - 1] for numbers, _ in runs)
+            parts, rest = [], []
+            for numbers, counts in runs:
+                cut = int(np.searchsorted(numbers[:step], limit, side="right"))
+                parts.append((numbers[:cut], counts[:cut]))
+                if cut < len(numbers):
+                    rest.append((numbers[cut:], counts[cut:]))
+            runs = rest
+            yield add_up(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def remove(self) -> None:
+        """Delete all files."""
+        for number in range(len(self._sizes)):
+            self._path(number).unlink()
+        self._sizes = []
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"pairs-{number}"
+
+    def _open(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        path, size = self._path(number), self._sizes[number]
+        return (
+            np.memmap(path, dtype="<i8", mode="r", shape=size),
+            np.memmap(path, dtype="<i4", mode="r", offset=8 * size, shape=size),
+        )
+
+
+def add_up(
+    numbers: NDArray[np.int64], counts: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct numbers, rising, and the sum of each one's counts."""
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return numbers[starts], np.add.reduceat(counts[order].astype(np.int64), starts)
+
+
+def count(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct numbers but -1, rising, and how often each occurs."""
+    numbers = np.sort(numbers[numbers >= 0])
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return numbers[starts], np.diff(starts, append=len(numbers))

@@ -1,0 +1,289 @@
+"""Finds phrases in a text: pairs of words that occur together more than by chance.
+
+A pass counts pairs of neighbouring words, scores them and joins those above a
+threshold. Of N words in all:
+
+    gensim       (pair - min_count) / (first * second) * (distinct words and pairs)
+    word2phrase  (pair - min_count) / (first * second) * N
+    npmi         log(pair * N / (first * second)) / -log(pair / N), from -1 to 1
+
+The first two are equation 6 of Mikolov et al. 2013, scaled as gensim's Phrases and
+word2phrase.c do it; the third is that of Bouma 2009. Connector words are not counted.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sg_train.choices import PhraseScoring
+from sg_train.config import CorpusConfig
+from sg_train.corpus import pairs
+from sg_train.corpus.counting import WordCounter, in_order
+from sg_train.corpus.first_pass import Spool, progress_bar, read_text
+from sg_train.corpus.pairs import PairNumbers, PairRuns
+from sg_train.corpus.phrase_joiner import Joiner, join_spool
+from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
+from sg_train.corpus.reader import expand_paths
+from sg_train.corpus.word_runs import WordRuns
+from sg_train.errors import CorpusError
+from sg_train.files import atomic_file
+
+_WORDS_AT_ONCE = 1 << 21
+
+
+class PhrasedText:
+    """A text whose phrases have been found, and joined on disk."""
+
+    def __init__(
+        self, phrases: Phrases, spool: Spool, words: pa.Array, names: list[str]
+    ) -> None:
+        """Keep what `find_phrases` made.
+
+        Args:
+            phrases: what was found.
+            spool: the joined text.
+            words: the V words; those of id V and above are `names`.
+            names: of phrases.
+        """
+        self.phrases = phrases
+        self._spool = spool
+        self._words = words
+        self._names = names
+
+    def save(self, path: Path, threads: int) -> None:
+        """Write the text, a sentence a line, with phrases as one word each.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        chunks = self._spool.read(_WORDS_AT_ONCE)
+        with atomic_file(path) as file, progress_bar("writing") as bar:
+            for ids, text in in_order(self._write, chunks, threads):
+                file.write(text)
+                bar.update(ids)
+
+    def _write(
+        self, chunk: tuple[NDArray[np.int32], NDArray[np.int64]]
+    ) -> tuple[int, bytes]:
+        ids, ends = chunk
+        used, places = np.unique(ids, return_inverse=True)
+        plain = used[used < len(self._words)]
+        names = [self._names[i] for i in (used[len(plain) :] - len(self._words))]
+        strings = pa.concat_arrays(
+            [
+                self._words.take(pa.array(plain)).cast(pa.string()),
+                pa.array(names, pa.string()),
+            ]
+        )
+        words = strings.take(pa.array(places))
+        offsets = np.append(0, ends).astype(np.int32)
+        lines = pc.binary_join(pa.ListArray.from_arrays(offsets, words), " ")
+        whole = pa.ListArray.from_arrays([0, len(lines)], lines)
+        return len(ids), pc.binary_join(whole, "\n")[0].as_buffer().to_pybytes() + b"\n"
+
+
+def find_phrases(
+    corpus: CorpusConfig, settings: PhraseSettings, directory: Path, threads: int
+) -> PhrasedText:
+    """Find the phrases of a text.
+
+    Args:
+        corpus: which files are read and how they are split.
+        settings: what a phrase is.
+        directory: where the text lies meanwhile, 4 bytes a word, and its pairs.
+        threads: how many work at the same time; they do not change the result.
+
+    Raises:
+        CorpusError: the text cannot be read or has no words.
+    """
+    spool = Spool(directory, corpus.max_sentence_length)
+    runs = WordRuns(directory)
+    files = expand_paths(corpus.paths)
+    counter = read_text(corpus, files, spool, runs, threads)
+    words, ids = _one_id_each(counter, runs)
+    if not len(words):
+        raise CorpusError(f"{', '.join(corpus.paths)}: no words in it")
+    if ids is not None:
+        spool = _renumbered(spool, ids, directory, corpus.max_sentence_length)
+    finder = _Finder(words, settings, directory, threads)
+    passes = []
+    for number in range(settings.passes):
+        found, joiner = finder.find(spool)
+        passes.append(found)
+        joined = Spool(directory, corpus.max_sentence_length, f"pass-{number}")
+        join_spool(spool, joined, [joiner], threads)
+        spool.remove()
+        spool = joined
+    phrases = Phrases(tuple(passes), settings)
+    return PhrasedText(phrases, spool, words, finder.names)
+
+
+class _Finder:
+    """Finds the phrases of a text, pass by pass."""
+
+    def __init__(
+        self, words: pa.Array, settings: PhraseSettings, directory: Path, threads: int
+    ) -> None:
+        self.names: list[str] = []  # of phrases, whose ids follow those of the words
+        self._words = words
+        self._settings = settings
+        self._directory = directory
+        self._threads = threads
+        self._connectors = np.zeros(len(words), dtype=np.int32)
+        for number, word in enumerate(dict.fromkeys(settings.connectors), start=1):
+            self._connectors[pc.equal(words, word).to_numpy(zero_copy_only=False)] = (
+                number
+            )
+        # Words that a phrase might be spelt like.
+        like = pc.match_substring(words, settings.delimiter)
+        places = np.flatnonzero(like.to_numpy(zero_copy_only=False))
+        self._ids = {words[i].as_py(): i for i in places.tolist()}
+
+    def find(self, spool: Spool) -> tuple[tuple[Phrase, ...], Joiner]:
+        """Find the phrases of a pass, and name them."""
+        connectors = np.zeros(len(self._words) + len(self.names), dtype=np.int32)
+        connectors[: len(self._connectors)] = self._connectors
+        numbers = PairNumbers(connectors)
+        runs = PairRuns(self._directory)
+        counts = self._count(spool, numbers, runs, len(connectors))
+        found, how_often, scores = self._score(numbers, runs, counts, connectors)
+        runs.remove()
+        phrases = [
+            Phrase(self._spell(numbers, pair), score, count)
+            for pair, score, count in zip(
+                found.tolist(), scores.tolist(), how_often.tolist(), strict=True
+            )
+        ]
+        becomes = np.array([self._id(phrase.words) for phrase in phrases], np.int32)
+        joiner = Joiner(numbers, found, becomes, len(connectors))
+        ranked = sorted(phrases, key=lambda phrase: (-phrase.score, phrase.words))
+        return tuple(ranked), joiner
+
+    def _count(
+        self, spool: Spool, numbers: PairNumbers, runs: PairRuns, size: int
+    ) -> NDArray[np.int64]:
+        counts = np.zeros(size, dtype=np.int64)
+        chunks = spool.read(_WORDS_AT_ONCE)
+        with progress_bar("counting pairs") as bar:
+            for alone, together in in_order(
+                partial(_count_chunk, numbers), chunks, self._threads
+            ):
+                counts[: len(alone)] += alone
+                runs.add(*together)
+                bar.update(int(alone.sum()))
+        return counts
+
+    def _score(
+        self,
+        numbers: PairNumbers,
+        runs: PairRuns,
+        counts: NDArray[np.int64],
+        connectors: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return the pairs above the threshold, how often they occur, their scores."""
+        settings = self._settings
+        distinct = int(np.count_nonzero(counts[connectors == 0]))
+        frequent = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+        for found, how_often in runs.totals():
+            distinct += len(found)
+            enough = how_often >= settings.min_count
+            frequent.append((found[enough], how_often[enough]))
+        found, how_often = map(np.concatenate, zip(*frequent, strict=True))
+        first, second = numbers.ends_of(found)
+        scores = score(
+            how_often,
+            counts[first],
+            counts[second],
+            scoring=settings.scoring,
+            min_count=settings.min_count,
+            words=int(counts.sum()),
+            distinct=distinct,
+        )
+        above = scores > settings.threshold
+        return found[above], how_often[above], scores[above]
+
+    def _spell(self, numbers: PairNumbers, pair: int) -> tuple[str, ...]:
+        first, between, second = numbers.words(pair)
+        connectors = list(dict.fromkeys(self._settings.connectors))
+        inside = (connectors[digit - 1] for digit in between)
+        return self._word(first), *inside, self._word(second)
+
+    def _word(self, number: int) -> str:
+        if number < len(self._words):
+            return str(self._words[number])
+        return self.names[number - len(self._words)]
+
+    def _id(self, words: Iterable[str]) -> int:
+        name = self._settings.delimiter.join(words)
+        number = self._ids.setdefault(name, len(self._words) + len(self.names))
+        if number == len(self._words) + len(self.names):
+            self.names.append(name)
+        return number
+
+
+def score(
+    pair: NDArray[np.int64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    *,
+    scoring: PhraseScoring,
+    min_count: int,
+    words: int,
+    distinct: int,
+) -> NDArray[np.float64]:
+    """Score pairs; see the top of this file.
+
+    Args:
+        pair: (n,) how often each pair occurs.
+        first: (n,) how often its first word does.
+        second: (n,) how often its second one does.
+        scoring: the formula.
+        min_count: what is taken off a pair's count, but for NPMI.
+        words: how many there are in the text.
+        distinct: how many different words and pairs, connectors left out.
+
+    Returns:
+        (n,) float64.
+    """
+    if scoring == "npmi":
+        shares = pair / words, first / words, second / words
+        return np.asarray(
+            np.log(shares[0] / (shares[1] * shares[2])) / -np.log(shares[0])
+        )
+    scale = distinct if scoring == "gensim" else words
+    return np.asarray((pair - min_count) / first / second * scale)
+
+
+def _count_chunk(
+    numbers: PairNumbers, chunk: tuple[NDArray[np.int32], NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    ids, ends = chunk
+    _, pair = numbers.of(ids, ends)
+    return np.bincount(ids), pairs.count(pair)
+
+
+def _one_id_each(
+    counter: WordCounter, runs: WordRuns
+) -> tuple[pa.Array, NDArray[np.int32] | None]:
+    """Return the distinct words, and each provisional id's place if it is another."""
+    if not runs:
+        return pa.array(counter.words, pa.large_string()), None
+    counter.spill()
+    return runs.renumber()
+
+
+def _renumbered(
+    spool: Spool, ids: NDArray[np.int32], directory: Path, limit: int
+) -> Spool:
+    renumbered = Spool(directory, limit, "renumbered")
+    with renumbered:
+        for provisional, ends in spool.read():
+            lengths = np.diff(ends, prepend=0).astype(np.int32)
+            renumbered.append(ids[provisional], lengths)
+    spool.remove()
+    return renumbered

@@ -1,0 +1,182 @@
+"""Joins phrases in a text, from the start of each sentence, no word twice."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.corpus.counting import WordCounter, in_order
+from sg_train.corpus.first_pass import Spool, progress_bar
+from sg_train.corpus.pairs import PairNumbers
+from sg_train.corpus.phrases import Phrase, Phrases
+
+_WORDS_AT_ONCE = 1 << 21
+
+
+class Joiner:
+    """Joins pairs of words, whatever ids those have."""
+
+    def __init__(
+        self,
+        numbers: PairNumbers,
+        joined: NDArray[np.int64],
+        becomes: NDArray[np.int32],
+        words: int,
+        places: NDArray[np.int32] | None = None,
+    ) -> None:
+        """Set the joining up.
+
+        Args:
+            numbers: what numbers pairs.
+            joined: the pairs to join, rising.
+            becomes: (len(joined),) the id that each becomes.
+            words: how many words `numbers` knows.
+            places: for each id its word as `numbers` knows it; by default the id.
+        """
+        self._numbers = numbers
+        self._joined = joined
+        self._becomes = becomes
+        self._places = places
+        first, second = numbers.ends_of(joined)
+        self._begins = np.zeros(words, dtype=bool)
+        self._begins[first] = True
+        self._ends = np.zeros(words, dtype=bool)
+        self._ends[second] = True
+        self.size = len(joined)
+
+    def join(
+        self, ids: NDArray[np.int32], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Join the pairs of some sentences, from the start of each, none overlapping.
+
+        Returns:
+            The new ids, where in them each sentence ends, and which pairs were joined,
+            as places in `joined`.
+        """
+        local = ids if self._places is None else self._places[ids]
+        places, pair = self._numbers.of(local, ends)
+        likely = self._begins[local[places[:-1]]] & self._ends[local[places[1:]]]
+        at = np.flatnonzero(likely & (pair >= 0))
+        which = np.searchsorted(self._joined, pair[at])
+        which[which == len(self._joined)] = 0
+        is_joined = self._joined[which] == pair[at] if len(self._joined) else at < 0
+        at, which = at[is_joined], which[is_joined]
+        # Of pairs one after the other, which share words, every second one is joined.
+        starts = np.flatnonzero(np.diff(at, prepend=-2) > 1)
+        lengths = np.diff(starts, append=len(at))
+        odd = (np.arange(len(at)) - np.repeat(starts, lengths)) % 2 == 1
+        at, which = at[~odd], which[~odd]
+        kept = np.ones(len(ids), dtype=bool)
+        first, last = places[at], places[at + 1] if len(at) else at
+        for step in range(1, int((last - first).max(initial=0)) + 1):
+            kept[first[last - first >= step] + step] = False
+        new = ids.copy()
+        new[first] = self._becomes[which]
+        return new[kept], np.cumsum(kept)[ends - 1], which
+
+
+def join_phrases(
+    phrases: Phrases,
+    spool: Spool,
+    joined: Spool,
+    counter: WordCounter,
+    threads: int,
+) -> None:
+    """Join phrases in a text that has been read, and count words and phrases anew.
+
+    Args:
+        phrases: what is joined.
+        spool: the text.
+        joined: where it goes.
+        counter: what read it.
+        threads: how many work at the same time.
+    """
+    if counter.runs:
+        counter.spill()
+    names = list(
+        dict.fromkeys(phrases.name(p) for each in phrases.passes for p in each)
+    )
+    words = [
+        word for each in phrases.passes for phrase in each for word in phrase.words
+    ]
+    known = {word: place for place, word in enumerate(dict.fromkeys([*words, *names]))}
+    places = np.full(counter.ids_end, -1, dtype=np.int32)
+    if counter.runs:
+        places[:] = counter.runs.final_ids(known)
+    ids = counter.add(names, np.zeros(len(names), dtype=np.int64))
+    more = np.full(counter.ids_end - len(places), -1, dtype=np.int32)
+    places = np.concatenate((places, more))
+    for word, place in known.items():
+        if (number := counter.id(word)) is not None:
+            places[number] = place
+    places[places < 0] = len(known)  # any other word
+    by_name = dict(zip(names, ids.tolist(), strict=True))
+    joiners = [
+        _joiner(phrases, each, known, by_name, places) for each in phrases.passes
+    ]
+    counts = join_spool(spool, joined, [joiner for joiner, _ in joiners], threads)
+    changes: Counter[str] = Counter()
+    for (_, ordered), how_often in zip(joiners, counts, strict=True):
+        for phrase, count in zip(ordered, how_often.tolist(), strict=True):
+            changes[phrases.name(phrase)] += count
+            for word in phrase.words:
+                changes[word] -= count
+    counter.add(changes, np.array(list(changes.values()), dtype=np.int64))
+
+
+def _joiner(
+    phrases: Phrases,
+    each: Sequence[Phrase],
+    known: Mapping[str, int],
+    ids: Mapping[str, int],
+    places: NDArray[np.int32],
+) -> tuple[Joiner, list[Phrase]]:
+    """Return what joins the phrases of a pass, and these in its order."""
+    connectors = np.zeros(len(known) + 1, dtype=np.int32)
+    digits = {word: n for n, word in enumerate(phrases.settings.connectors, start=1)}
+    for word, digit in digits.items():
+        if word in known:
+            connectors[known[word]] = digit
+    numbers = PairNumbers(connectors)
+    found = {}
+    for phrase in each:
+        first, *between, last = phrase.words
+        inside = [digits[word] for word in between]
+        number = numbers.number(known[first], inside, known[last])
+        if number is not None:
+            found[number] = phrase
+    ordered = [found[number] for number in sorted(found)]
+    becomes = np.array([ids[phrases.name(phrase)] for phrase in ordered], np.int32)
+    joined = np.array(sorted(found), dtype=np.int64)
+    return Joiner(numbers, joined, becomes, len(connectors), places), ordered
+
+
+def join_spool(
+    spool: Spool, joined: Spool, joiners: Sequence[Joiner], threads: int
+) -> list[NDArray[np.int64]]:
+    """Join pass by pass, from one spool into another.
+
+    Returns:
+        For each pass how often each of its pairs was joined.
+    """
+
+    def join(
+        chunk: tuple[NDArray[np.int32], NDArray[np.int64]],
+    ) -> tuple[int, NDArray[np.int32], NDArray[np.int64], list[NDArray[np.int64]]]:
+        ids, ends = chunk
+        done = []
+        for joiner in joiners:
+            ids, ends, which = joiner.join(ids, ends)
+            done.append(np.bincount(which, minlength=joiner.size))
+        return len(chunk[0]), ids, ends, done
+
+    counts = [np.zeros(joiner.size, dtype=np.int64) for joiner in joiners]
+    with joined, progress_bar("joining") as bar:
+        for read, ids, ends, done in in_order(
+            join, spool.read(_WORDS_AT_ONCE), threads
+        ):
+            joined.append(ids, np.diff(ends, prepend=0).astype(np.int32))
+            counts = [count + more for count, more in zip(counts, done, strict=True)]
+            bar.update(read)
+    return counts

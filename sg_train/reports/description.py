@@ -1,0 +1,253 @@
+"""What a file or directory is, and how it was made."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sg_train.config import Config, CorpusConfig, differences
+from sg_train.corpus.encoded import (
+    IDS_FILE,
+    META_FILE,
+    OFFSETS_FILE,
+    VOCABULARY_FILE,
+    is_prepared,
+    read_meta,
+)
+from sg_train.corpus.phrases import FORMAT as PHRASES_FORMAT
+from sg_train.corpus.phrases import Phrases
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import CorpusError, SgTrainError, VectorsError
+from sg_train.training import checkpoint
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.formats import load_vectors
+
+Facts = Iterator[tuple[str, Any]]
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Say of a file or directory of ours, or a vector file, what it is.
+
+    Returns:
+        Facts by name, the first one `kind`.
+
+    Raises:
+        SgTrainError: it is none of these, or is damaged.
+    """
+    if not path.exists():
+        raise VectorsError(f"cannot read {path}: there is no such file or directory")
+    for is_one, facts in _KINDS:
+        if is_one(path):
+            return dict(facts(path))
+    if path.is_dir():
+        raise VectorsError(
+            f"{path}: a directory, but no run, prepared corpus or checkpoint"
+        )
+    return dict(_vector_file(path))
+
+
+class Words(NamedTuple):
+    """A vocabulary, and what is known of the text that it is of.
+
+    Attributes:
+        vocabulary: words and counts.
+        words_read: how many words there were in all, if that is known.
+        distinct_read: how many different ones, likewise.
+        corpus: how the text was split.
+    """
+
+    vocabulary: Vocabulary
+    words_read: int | None
+    distinct_read: int | None
+    corpus: CorpusConfig
+
+
+def open_words(path: Path) -> Words:
+    """Read the vocabulary of a run or a prepared corpus, or one that lies by itself.
+
+    Raises:
+        SgTrainError: there is none, or it is damaged.
+    """
+    if path.is_file():
+        return Words(Vocabulary.load(path), None, None, CorpusConfig())
+    if not is_prepared(path):
+        meta = RunDirectory.open(path).load_record().get("corpus") or {}
+    else:
+        meta = read_meta(path)
+    made_with = meta.get("fingerprint", {}).get("settings", {})
+    known = {
+        key: made_with[key] for key in CorpusConfig.model_fields if key in made_with
+    }
+    return Words(
+        Vocabulary.load(path / VOCABULARY_FILE),
+        meta.get("words_read"),
+        meta.get("distinct_words_read"),
+        CorpusConfig.model_validate(known),
+    )
+
+
+def _run(path: Path) -> Facts:
+    run = RunDirectory.open(path)
+    config, record = run.load_config(), run.load_record()
+    yield "kind", "run"
+    yield "state", _state_of(run)
+    yield "vocabulary", len(Vocabulary.load(run.vocabulary_file))
+    yield "dimension", config.model.dimension
+    lines = run.load_metrics() if run.metrics_file.is_file() else []
+    trained = [line for line in lines if line.get("loss") is not None]
+    if trained:
+        yield "words trained", trained[-1]["words"]
+        yield "seconds", trained[-1]["seconds"]
+        yield "loss", trained[-1]["loss"]
+    for name, value in record.get("versions", {}).items():
+        yield name, value
+    yield "command", " ".join(record.get("command", []))
+    yield "ranks", record.get("ranks", 1)
+    yield "started from", config.model.init_from
+    for name, value in (record.get("drift") or {}).items():
+        yield f"drift, {name}", value
+    yield from _settings(config)
+    corpus = record.get("corpus") or {}
+    yield "text", _inputs(corpus)
+    yield "corpus checksum", corpus.get("checksum")
+
+
+def _state_of(run: RunDirectory) -> str:
+    if run.is_done():
+        return "done"
+    if checkpoint.has_any(run.checkpoints_directory):
+        return f"not finished; sg-train resume {run.quoted} goes on"
+    return "not finished, without a checkpoint"
+
+
+def _corpus(path: Path) -> Facts:
+    meta = read_meta(path)
+    yield "kind", "prepared corpus"
+    yield "format version", meta["version"]
+    for key in (
+        "words",
+        "sentences",
+        "vocabulary",
+        "words_read",
+        "distinct_words_read",
+    ):
+        yield key.replace("_", " "), meta.get(key)
+    for key, value in meta["fingerprint"]["settings"].items():
+        yield key, value
+    yield "text", _inputs(meta)
+    yield "checksum", meta["checksum"]
+
+
+def _inputs(meta: dict[str, Any]) -> str | None:
+    inputs = (meta.get("fingerprint") or {}).get("inputs")
+    return None if inputs is None else ", ".join(str(name) for name, *_ in inputs)
+
+
+def _checkpoint(path: Path) -> Facts:
+    state, weights = checkpoint.load(path)
+    yield "kind", "checkpoint"
+    yield "blocks done", state.position
+    yield "pairs", state.pairs
+    yield "words trained", state.progress["words"]
+    yield "vocabulary", len(weights["u"])
+    yield "dimension", weights["u"].shape[1]
+    yield from _settings(Config.model_validate(state.config))
+    yield "corpus", state.corpus["path"]
+    yield "corpus checksum", state.corpus["checksum"]
+
+
+def _weights(path: Path) -> Facts:
+    weights = checkpoint.load_weights(path)
+    yield "kind", checkpoint.WEIGHTS_FORMAT
+    yield "vocabulary", len(weights["u"])
+    yield "dimension", weights["u"].shape[1]
+
+
+def _phrases(path: Path) -> Facts:
+    phrases = Phrases.load(path)
+    yield "kind", "phrases"
+    for number, each in enumerate(phrases.passes, start=1):
+        yield f"phrases of pass {number}", len(each)
+    yield from asdict(phrases.settings).items()
+
+
+def _vocabulary(path: Path) -> Facts:
+    vocabulary = Vocabulary.load(path)
+    yield "kind", "vocabulary"
+    yield "words", len(vocabulary)
+    yield "counts", int(vocabulary.counts.sum())
+
+
+def _config(path: Path) -> Facts:
+    yield "kind", "config"
+    yield from _settings(Config.load(path))
+
+
+def _metrics(path: Path) -> Facts:
+    lines = RunDirectory(path.parent).load_metrics()
+    yield "kind", "metrics of a run"
+    yield "lines", len(lines)
+    if lines:
+        yield from lines[-1].items()
+
+
+def _vector_file(path: Path) -> Facts:
+    vectors = load_vectors(path)
+    yield "kind", "vectors"
+    yield "words", len(vectors)
+    yield "dimension", vectors.dimension
+    yield "first words", " ".join(vectors.words[:5])
+
+
+def _settings(config: Config) -> Facts:
+    """Yield the settings that are not the default ones."""
+    values, hash_ = config.model_dump(), config.hash()
+    yield "settings hash", hash_
+    for key in differences(config, Config()):
+        section, name = key.split(".")
+        yield key, values[section][name]
+
+
+def _is_phrases(path: Path) -> bool:
+    start = f'{{"format": "{PHRASES_FORMAT}"'.encode()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
+
+
+def _is_named(*names: str) -> Callable[[Path], bool]:
+    return lambda path: path.name in names and path.is_file()
+
+
+def _is_weights(path: Path) -> bool:
+    try:
+        checkpoint.load_weights(path)
+    except SgTrainError:
+        return False
+    return True
+
+
+def _is_vocabulary(path: Path) -> bool:
+    if path.suffix != ".tsv":
+        return False
+    try:
+        Vocabulary.load(path)
+    except CorpusError:
+        return False
+    return True
+
+
+_KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = [
+    (is_prepared, _corpus),
+    (lambda path: (path / "config.yaml").is_file(), _run),
+    (lambda path: (path / checkpoint.STATE_FILE).is_file(), _checkpoint),
+    (_is_named(META_FILE, IDS_FILE, OFFSETS_FILE), lambda path: _corpus(path.parent)),
+    (_is_named("run.json", "given.txt"), lambda path: _run(path.parent)),
+    (_is_named(checkpoint.STATE_FILE), lambda path: _checkpoint(path.parent)),
+    (lambda path: path.suffix in (".yaml", ".yml"), _config),
+    (_is_named("metrics.jsonl"), _metrics),
+    (_is_phrases, _phrases),
+    (lambda path: path.suffix == ".safetensors" and _is_weights(path), _weights),
+    (_is_vocabulary, _vocabulary),
+]

@@ -1,0 +1,161 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
+from sg_train.corpus.prepare import prepare
+from sg_train.errors import SgTrainError, VectorsError
+from sg_train.reports.description import describe, open_words
+from sg_train.training.run import train
+from sg_train.training.run_directory import RunDirectory
+from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import Command
+from tests.test_run import config
+
+
+@pytest.fixture
+def run(text: Path) -> Path:
+    train(config(text, epochs=2), "r")
+    return Path("r")
+
+
+def test_a_run_is_described(run: Path, text: Path) -> None:
+    facts = describe(run)
+    assert facts["kind"] == "run"
+    assert facts["state"] == "done"
+    assert (facts["vocabulary"], facts["dimension"]) == (30, 8)
+    assert facts["words trained"] == 2 * len(text.read_text().split())
+    assert facts["loss"] == RunDirectory(run).load_metrics()[-1]["loss"]
+    assert facts["training.epochs"] == 2
+    assert facts["text"] == str(text)
+    assert "export.format" not in facts  # it is as by default
+    assert describe(run / "run.json") == facts
+    (run / "state.json").unlink()
+    assert describe(run)["state"] == "not finished, without a checkpoint"
+    (run / "checkpoints/000000001").mkdir(parents=True)
+    assert describe(run)["state"] == "not finished; sg-train resume r goes on"
+
+
+def test_the_files_of_a_run_are_described(run: Path) -> None:
+    assert describe(run / "weights.safetensors") == {
+        "kind": "sg-train weights 1",
+        "vocabulary": 30,
+        "dimension": 8,
+    }
+    assert describe(run / "vocabulary.tsv") == {
+        "kind": "vocabulary",
+        "words": 30,
+        "counts": 615,
+    }
+    assert describe(run / "vectors.txt")["first words"] == "w29 w28 w27 w26 w25"
+    assert describe(run / "config.yaml")["model.dimension"] == 8
+    assert describe(run / "metrics.jsonl")["lines"] == 2
+    end = describe(run / "state.json")
+    assert (end["kind"], end["blocks done"], end["dimension"]) == ("checkpoint", 2, 8)
+    (run / "checkpoints").mkdir()
+    for name in ("state.json", "weights.safetensors"):
+        (run / "checkpoints" / name).write_bytes((run / name).read_bytes())
+    assert describe(run / "checkpoints") == end
+
+
+def test_a_corpus_and_phrases_are_described(text: Path) -> None:
+    settings = config(text)
+    corpus = prepare(settings.corpus, settings.vocabulary, Path("c"), 1)
+    facts = describe(Path("c"))
+    assert facts["kind"] == "prepared corpus"
+    assert facts["words"] == facts["words read"] == 615
+    assert facts["checksum"] == corpus.checksum
+    assert facts["tokenizer"] == "words"
+    for name in ("meta.json", "ids.i32"):
+        assert describe(Path("c") / name) == facts
+    phrases = Phrases(((Phrase(("a", "b"), 1.0, 2),), ()), PhraseSettings(passes=2))
+    phrases.save(Path("p.tsv"))
+    facts = describe(Path("p.tsv"))
+    assert facts["kind"] == "phrases"
+    assert (facts["phrases of pass 1"], facts["phrases of pass 2"]) == (1, 0)
+    assert facts["scoring"] == "gensim"
+
+
+def test_vectors_of_any_tool_are_described() -> None:
+    vectors = WordVectors(["a", "b"], np.ones((2, 3), dtype=np.float32))
+    for form, name in (("safetensors", "v.safetensors"), ("binary", "v.tsv")):
+        vectors.save(name, form)  # type: ignore[arg-type]
+        facts = describe(Path(name))
+        assert facts == {
+            "kind": "vectors",
+            "words": 2,
+            "dimension": 3,
+            "first words": "a b",
+        }
+
+
+@pytest.mark.parametrize("name", ["missing", "directory", "text.md", "broken.yaml"])
+def test_what_is_none_of_these_is_refused(name: str) -> None:
+    Path("directory").mkdir()
+    Path("text.md").write_text("# Nothing\n")
+    Path("broken.yaml").write_text("[")
+    with pytest.raises(SgTrainError, match=name):
+        describe(Path(name))
+
+
+def test_a_vocabulary_is_opened_with_what_is_known_of_its_text(run: Path) -> None:
+    (prepared,) = Path("corpora").iterdir()
+    for path in (run, prepared):
+        words = open_words(path)
+        assert (words.words_read, words.distinct_read) == (615, 30)
+        assert words.corpus.tokenizer == "words"
+    alone = open_words(run / "vocabulary.tsv")
+    assert alone.words_read is None
+    assert alone.vocabulary.words == open_words(run).vocabulary.words
+    with pytest.raises(VectorsError):
+        open_words(Path("missing"))
+
+
+def test_vocab_shows_counts_and_what_is_out_of_it(
+    sg_train: Command, text: Path
+) -> None:
+    arguments = ("--set", "vocabulary.min_count=20", "--out", "c")
+    assert sg_train("prepare", text, *arguments).exit_code == 0
+    assert sg_train("vocab", "c").stdout == (
+        "vocabulary\t16\nwords kept\t440\nwords read\t615\nshare kept\t0.7154\n"
+        "distinct words read\t30\nleast count\t20\n"
+    )
+    assert sg_train("vocab", "c", "--top", "2").stdout == (
+        "w29\t35\t0.0569\nw28\t34\t0.0553\n"
+    )
+    assert sg_train("vocab", "c", "--search", "w1?", "--top", "1").stdout == (
+        "w19\t25\t0.0407\n"
+    )
+    assert sg_train("vocab", "c", "--search", "W*").stdout == ""
+    Path("other").write_text("W29 new w28 new\nold w13\n")
+    assert sg_train("vocab", "c", "--text", "other", "--top", "2").stdout == (
+        "words\t6\nout of vocabulary\t4\nout-of-vocabulary rate\t0.6667\n"
+        "distinct words\t5\ndistinct out of vocabulary\t3\n"
+        "word\tcount\nnew\t2\nold\t1\n"
+    )
+    (found,) = json.loads(sg_train("vocab", "c", "--text", "other", "--json").stdout)
+    assert found["most_frequent"][-1] == {"word": "w13", "count": 1}
+    assert "--search" in sg_train.refused("vocab", "c", "--search", "a", "--text", "o")
+    assert "no such file" in sg_train.refused("vocab", "c", "--text", "missing")
+
+
+def test_vector_shows_the_numbers_that_export_writes(
+    sg_train: Command, run: Path
+) -> None:
+    shown = sg_train("vector", run, "w3", "w29").stdout.splitlines()
+    exported = (run / "vectors.txt").read_text().splitlines()
+    assert set(shown) <= set(exported)
+    assert [line.split()[0] for line in shown] == ["w3", "w29"]
+    (found,) = json.loads(sg_train("vector", run, "w3", "--json").stdout)
+    vectors = RunDirectory(run).load_vectors()
+    assert found == {"word": "w3", "vector": vectors["w3"].tolist()}
+    assert "'w30' has no vector" in sg_train.refused("vector", run, "w30")
+
+
+def test_info_shows_facts(sg_train: Command, run: Path) -> None:
+    assert sg_train("info", run).stdout.startswith("kind\trun\nstate\tdone\n")
+    (facts,) = json.loads(sg_train("info", run, "--json").stdout)
+    assert facts == json.loads(json.dumps(describe(run), default=str))
+    sg_train.refused("info", "missing")
