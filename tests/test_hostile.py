@@ -28,6 +28,7 @@ from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors, save_vectors
 from sg_train.vectors.questions import read_analogies, read_similarity
+from sg_train.vectors.rows import Rows
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import a_state
 
@@ -96,7 +97,7 @@ def or_one_line(parser: str) -> Iterator[None]:
         assert str(error).strip()  # noqa: PT017
 
 
-def check(vectors: WordVectors) -> None:
+def check(vectors: Rows) -> None:
     assert vectors.matrix.shape[0] == len(vectors.words) == len(set(vectors.words))
     assert 0 not in vectors.matrix.shape
     assert vectors.matrix.dtype == np.float32

@@ -134,12 +134,12 @@ def export(
     matrix: MatrixOption = None,
 ) -> None:
     """Write vectors to a file that other tools read."""
-    from sg_train.vectors.formats import format_of, save_vectors
+    from sg_train.vectors.formats import format_of
 
     form = form or format_of(out)
     if vectors.is_dir():
         form = form or open_run(vectors).load_config().export.format
-    save_vectors(load_vectors(vectors, matrix), out, form or "text")
+    load_vectors(vectors, matrix).save(out, form or "text")
 
 
 @app.command(

@@ -51,14 +51,14 @@ MatrixOption = Annotated[
 def load_vectors(path: Path, matrix: Matrix | None = None) -> "WordVectors":
     """Read the vectors of a run, by default those that it exports, or of a file."""
     from sg_train.errors import SettingsError
-    from sg_train.vectors.formats import load_vectors as load_file
+    from sg_train.vectors.word_vectors import WordVectors
 
     if path.is_dir():
         run = open_run(path)
         return run.load_vectors(matrix or run.load_config().export.matrix)
     if matrix is not None:
         raise SettingsError(f"--matrix {matrix}: {path} is a file, which has but one")
-    return load_file(path)
+    return WordVectors.load(path)
 
 
 def open_run(path: Path) -> "RunDirectory":

@@ -9,7 +9,7 @@ from typing import Any
 from sg_train.errors import SettingsError
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.evaluation import Evaluation
-from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.word_vectors import WordVectors
 
 _SEED = "training.seed"
 _NOT_OF_THE_EXPERIMENT = ("checkpoint.", "evaluation.", "export.format", "sweep.")
@@ -110,7 +110,7 @@ def differing_settings(entries: Sequence[Entry]) -> list[str]:
 
 def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
     if not path.is_dir():
-        vectors = load_vectors(path)
+        vectors = WordVectors.load(path)
         return Entry(str(path), 1, {}, _scores(evaluation, vectors))
     run = RunDirectory.open(path)
     config = run.load_config()

@@ -195,7 +195,7 @@ def _vector_file(path: Path) -> Facts:
     vectors = load_vectors(path)
     yield "kind", "vectors"
     yield "words", len(vectors)
-    yield "dimension", vectors.dimension
+    yield "dimension", vectors.matrix.shape[1]
     yield "first words", " ".join(vectors.words[:5])
 
 

@@ -33,7 +33,7 @@ from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, TrainingError, VectorsError
 from sg_train.files import atomic_file
 from sg_train.training import checkpoint
-from sg_train.vectors.formats import FILES, save_vectors
+from sg_train.vectors.formats import FILES
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -122,7 +122,7 @@ class RunDirectory:
         """
         export = self.load_config().export
         vectors = self.load_vectors(export.matrix)
-        save_vectors(vectors, self.vectors_file(export.format), export.format)
+        vectors.save(self.vectors_file(export.format), export.format)
 
     @property
     def is_exported(self) -> bool:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from sg_train.errors import VectorsError
 from sg_train.files import atomic_file
 from sg_train.vectors.checks import check_finite, check_read_back
-from sg_train.vectors.word_vectors import WordVectors
+from sg_train.vectors.rows import Rows
 
 _FORMAT = "sg-train vectors 1"
 
 
-def save_safetensors(vectors: WordVectors, path: Path) -> None:
+def save_safetensors(vectors: Rows, path: Path) -> None:
     """Write one safetensors file.
 
     Raises:
@@ -45,7 +45,7 @@ def save_safetensors(vectors: WordVectors, path: Path) -> None:
             check_read_back(path, file.read(size) == matrix[row].tobytes())
 
 
-def load_safetensors(path: Path) -> WordVectors:
+def load_safetensors(path: Path) -> Rows:
     """Map a file that `save_safetensors` wrote into memory.
 
     Raises:
@@ -72,7 +72,7 @@ def load_safetensors(path: Path) -> WordVectors:
     return _complete(path, text, matrix)
 
 
-def save_npy(vectors: WordVectors, path: Path) -> None:
+def save_npy(vectors: Rows, path: Path) -> None:
     """Write an array file, and the words beside it.
 
     Raises:
@@ -96,7 +96,7 @@ def save_npy(vectors: WordVectors, path: Path) -> None:
         check_read_back(path, np.array_equal(read, vectors.matrix))
 
 
-def load_npy(path: Path) -> WordVectors:
+def load_npy(path: Path) -> Rows:
     """Map an array file into memory and read its words.
 
     Raises:
@@ -121,7 +121,7 @@ def load_npy(path: Path) -> WordVectors:
     return _complete(path, text, matrix)
 
 
-def _check(vectors: WordVectors) -> None:
+def _check(vectors: Rows) -> None:
     for word in vectors.words:
         if not word or "\n" in word or "\r" in word:
             raise VectorsError(f"{word!r}: a word must be of one line, and not empty")
@@ -132,11 +132,11 @@ def _words_file(path: Path) -> Path:
     return path.with_suffix(".words.txt")
 
 
-def _lines(vectors: WordVectors) -> bytes:
+def _lines(vectors: Rows) -> bytes:
     return "".join(f"{word}\n" for word in vectors.words).encode()
 
 
-def _complete(path: Path, text: bytes, matrix: NDArray[np.float32]) -> WordVectors:
+def _complete(path: Path, text: bytes, matrix: NDArray[np.float32]) -> Rows:
     try:
         words = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
@@ -151,10 +151,11 @@ def _complete(path: Path, text: bytes, matrix: NDArray[np.float32]) -> WordVecto
         raise VectorsError(f"{path}: the word of vector {words.index('') + 1} is empty")
     if len(words) != len(matrix):
         raise VectorsError(f"{path}: {len(words)} words for {len(matrix)} vectors")
-    vectors = WordVectors(words, matrix)
-    if len(vectors.ids) != len(words):
-        twice = next(word for row, word in enumerate(words) if vectors.ids[word] != row)
+    last = {word: row for row, word in enumerate(words)}
+    if len(last) != len(words):
+        twice = next(word for row, word in enumerate(words) if last[word] != row)
         raise VectorsError(f"{path}: {twice!r} stands there twice")
+    vectors = Rows(words, matrix)
     check_finite(vectors, f"{path}: ")
     return vectors
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from sg_train.errors import OutputError, VectorsError
-from sg_train.vectors.word_vectors import WordVectors
+from sg_train.vectors.rows import Rows
 
 _ROWS_AT_ONCE = 4096
 
 
-def check_words(vectors: WordVectors) -> None:
+def check_words(vectors: Rows) -> None:
     """Refuse what no vector file can hold.
 
     Raises:
@@ -25,7 +25,7 @@ def check_words(vectors: WordVectors) -> None:
     check_finite(vectors)
 
 
-def check_finite(vectors: WordVectors, where: str = "") -> None:
+def check_finite(vectors: Rows, where: str = "") -> None:
     """Refuse vectors with numbers that are not finite.
 
     Raises:

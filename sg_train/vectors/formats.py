@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
 from sg_train.vectors import array_formats, projector, word2vec_formats
-from sg_train.vectors.word_vectors import WordVectors
+from sg_train.vectors.rows import Rows
 
 _SAVE = {
     "text": word2vec_formats.save_text,
@@ -56,7 +56,7 @@ def format_of(path: Path) -> VectorFormat | None:
     return endings.get(path.suffix)
 
 
-def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
+def save_vectors(vectors: Rows, path: Path, form: VectorFormat) -> None:
     """Write vectors in the format named `form`, and check what was written.
 
     Raises:
@@ -66,7 +66,7 @@ def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
     _SAVE[form](vectors, path)
 
 
-def load_vectors(path: Path) -> WordVectors:
+def load_vectors(path: Path) -> Rows:
     """Read a vector file of any format but the projector's, or that in a run directory.
 
     Files of safetensors and npy are mapped into memory, not copied.
@@ -101,7 +101,7 @@ def _find_in(directory: Path) -> Path:
     )
 
 
-def _read_compressed(file: BinaryIO, path: Path) -> WordVectors:
+def _read_compressed(file: BinaryIO, path: Path) -> Rows:
     try:
         with gzip.open(file) as text:
             return word2vec_formats.read(cast("BinaryIO", text), path)

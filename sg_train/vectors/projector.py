@@ -12,8 +12,8 @@ import numpy as np
 from sg_train.errors import OutputError
 from sg_train.files import atomic_directory
 from sg_train.vectors.checks import check_read_back, check_words
+from sg_train.vectors.rows import Rows
 from sg_train.vectors.word2vec_formats import write_rows
-from sg_train.vectors.word_vectors import WordVectors
 
 _FILES = ("metadata.tsv", "projector_config.pbtxt", "vectors.tsv")
 _CONFIG = """embeddings {
@@ -24,7 +24,7 @@ _CONFIG = """embeddings {
 """
 
 
-def save_projector(vectors: WordVectors, path: Path) -> None:
+def save_projector(vectors: Rows, path: Path) -> None:
     """Write the directory, in place of one that was written before.
 
     Raises:
@@ -37,7 +37,7 @@ def save_projector(vectors: WordVectors, path: Path) -> None:
         raise OutputError(f"{path}: not a directory, which the projector needs")
     if path.is_dir() and not {file.name for file in path.iterdir()} <= {*_FILES}:
         raise OutputError(f"{path}: holds other files; choose another directory")
-    numbers = WordVectors([""] * len(vectors), vectors.matrix)
+    numbers = Rows([""] * len(vectors), vectors.matrix)
     with atomic_directory(path) as aside:
         (aside / "projector_config.pbtxt").write_text(_CONFIG, "utf-8")
         words = "".join(f"{word}\n" for word in vectors.words)

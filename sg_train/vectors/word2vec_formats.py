@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sg_train.errors import VectorsError
 from sg_train.files import atomic_file
 from sg_train.vectors.checks import check_read_back, check_words
-from sg_train.vectors.word_vectors import WordVectors
+from sg_train.vectors.rows import Rows
 
 _ROWS_AT_ONCE = 4096
 _NUMBERS_AT_ONCE = 1 << 22
@@ -29,7 +29,7 @@ _MARK = b"\xef\xbb\xbf"  # that some editors put before UTF-8
 _OF_NUMBERS = b"0123456789+-.eE"
 
 
-def save_text(vectors: WordVectors, path: Path) -> None:
+def save_text(vectors: Rows, path: Path) -> None:
     """Write word2vec's text format, each float in its shortest exact form.
 
     Raises:
@@ -42,7 +42,7 @@ def save_text(vectors: WordVectors, path: Path) -> None:
         _verify_text(file, path, vectors, file.tell(), write_rows(file, vectors, " "))
 
 
-def save_glove(vectors: WordVectors, path: Path) -> None:
+def save_glove(vectors: Rows, path: Path) -> None:
     """Write GloVe's text format: word2vec's without the first line.
 
     Raises:
@@ -54,7 +54,7 @@ def save_glove(vectors: WordVectors, path: Path) -> None:
         _verify_text(file, path, vectors, 0, write_rows(file, vectors, " "))
 
 
-def save_binary(vectors: WordVectors, path: Path) -> None:
+def save_binary(vectors: Rows, path: Path) -> None:
     """Write word2vec's binary format.
 
     Raises:
@@ -79,7 +79,7 @@ def save_binary(vectors: WordVectors, path: Path) -> None:
             check_read_back(path, file.read(len(expected)) == expected)
 
 
-def write_rows(file: BinaryIO, vectors: WordVectors, separator: str) -> int:
+def write_rows(file: BinaryIO, vectors: Rows, separator: str) -> int:
     """Write a line of word and numbers for each vector; return where the last begins.
 
     With a word of no characters the numbers stand alone.
@@ -94,7 +94,7 @@ def write_rows(file: BinaryIO, vectors: WordVectors, separator: str) -> int:
     return last
 
 
-def read(file: BinaryIO, path: Path, size: int | None = None) -> WordVectors:
+def read(file: BinaryIO, path: Path, size: int | None = None) -> Rows:
     """Read text or binary, told apart by the first row.
 
     Args:
@@ -149,7 +149,7 @@ class _Reader:
         self._matrix = np.empty((room, dimension), dtype=np.float32)
         self._words: dict[str, int] = {}
 
-    def read_text(self, file: BinaryIO) -> WordVectors:
+    def read_text(self, file: BinaryIO) -> Rows:
         longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
         for number, line in enumerate(iter(lambda: file.readline(longest), b"")):
             where = f"{self._path}, line {self._first_line + number}"
@@ -168,7 +168,7 @@ class _Reader:
             self._add(word, row, where)
         return self._complete()
 
-    def read_binary(self, file: BinaryIO) -> WordVectors:
+    def read_binary(self, file: BinaryIO) -> Rows:
         for number in range(self._rows or 0):
             where = f"{self._path}, vector {number + 1}"
             word = bytearray()
@@ -219,21 +219,21 @@ class _Reader:
             self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
         self._matrix[number] = row
 
-    def _complete(self) -> WordVectors:
+    def _complete(self) -> Rows:
         found = len(self._words)
         if self._rows is not None and found != self._rows:
             raise VectorsError(
                 f"{self._path}: {found} vectors, but line 1 says {self._rows}"
             )
-        return WordVectors(list(self._words), self._matrix[:found])
+        return Rows(list(self._words), self._matrix[:found])
 
 
-def _write_header(file: BinaryIO, vectors: WordVectors) -> None:
+def _write_header(file: BinaryIO, vectors: Rows) -> None:
     file.write(f"{len(vectors)} {vectors.matrix.shape[1]}\n".encode())
 
 
 def _verify_text(
-    file: BinaryIO, path: Path, vectors: WordVectors, begin: int, end: int
+    file: BinaryIO, path: Path, vectors: Rows, begin: int, end: int
 ) -> None:
     file.seek(0)
     header = file.read(begin).decode().split()
@@ -250,7 +250,7 @@ def _verify_text(
 
 
 def _slices(
-    vectors: WordVectors,
+    vectors: Rows,
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     for first in range(0, len(vectors), _ROWS_AT_ONCE):
         part = slice(first, first + _ROWS_AT_ONCE)

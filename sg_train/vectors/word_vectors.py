@@ -1,7 +1,7 @@
 """Words and their vectors, and what can be asked of them."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from sg_train.choices import AnalogyMethod, VectorFormat
 from sg_train.errors import VectorsError
+from sg_train.vectors.formats import load_vectors, save_vectors
+from sg_train.vectors.rows import Rows
 from sg_train.vectors.scores import analogy_scores, best_rows, unit
 
 _ROWS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
-class WordVectors:
+class WordVectors(Rows):
     """Distinct words, most frequent first, and a vector for each.
 
     Attributes:
@@ -33,9 +35,6 @@ class WordVectors:
     0.96
     """
 
-    words: Sequence[str]
-    matrix: NDArray[np.float32]
-
     @classmethod
     def load(cls, path: str | Path) -> "WordVectors":
         """Read the vectors that a run has exported, or a vector file of any tool.
@@ -46,9 +45,8 @@ class WordVectors:
         Raises:
             VectorsError: there is none, or it is damaged; the message has the line.
         """
-        from sg_train.vectors.formats import load_vectors
-
-        return load_vectors(Path(path))
+        rows = load_vectors(Path(path))
+        return cls(rows.words, rows.matrix)
 
     def save(self, path: str | Path, form: VectorFormat = "text") -> None:
         """Write a file that other tools read, and check what was written.
@@ -61,12 +59,7 @@ class WordVectors:
             VectorsError: a word holds white space, or a vector is not finite.
             OutputError: the file cannot be written.
         """
-        from sg_train.vectors.formats import save_vectors
-
         save_vectors(self, Path(path), form)
-
-    def __len__(self) -> int:
-        return len(self.words)
 
     def __contains__(self, word: str) -> bool:
         return word in self.ids
