@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sg_train.config import CorpusConfig
 from sg_train.corpus import first_pass
 from sg_train.corpus.coverage import Coverage, measure_coverage
+from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.errors import CorpusError
 
 
@@ -39,3 +40,14 @@ def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(CorpusError, match="no words in it"):
         measure_coverage([], CorpusConfig(paths=["empty"]), tmp_path, 1)
+
+
+def test_phrases_are_words(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("new york\nyork\n")
+    phrases = Phrases(((Phrase(("new", "york"), 1.0, 1),),), PhraseSettings())
+    phrases.save(tmp_path / "p.tsv")
+    corpus = CorpusConfig(
+        paths=[str(tmp_path / "text")], phrases=str(tmp_path / "p.tsv")
+    )
+    found = measure_coverage(["york"], corpus, tmp_path, 1)
+    assert found == Coverage(2, 1, 2, 1, [("new_york", 1)])

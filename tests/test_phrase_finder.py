@@ -148,13 +148,20 @@ def test_later_passes_join_phrases() -> None:
 
 
 def test_a_phrase_spelt_like_a_word_is_that_word() -> None:
-    lines = [["a", "b"], ["a_b", "c"]] * 9 + [[word] for word in "abcdefgh"]
-    asked = PhraseSettings(min_count=1, threshold=0.4, scoring="npmi", passes=2)
+    lines = [["a", "b", "d"]] * 5 + [["a", "b", "e"]] * 5 + [["a_b", "d"]] * 5
+    asked = PhraseSettings(min_count=6, threshold=0.1, scoring="npmi", passes=2)
     phrases, text = found_in(lines, asked)
-    assert text[:2] == [["a_b"], ["a_b_c"]]
-    # In the second pass a_b is one word of two origins, twice as frequent.
-    found = {p.words: p for p in phrases.passes[0]}
-    assert found["a", "b"].count == found["a_b", "c"].count == 9
+    first, second = ({p.words: p.count for p in each} for each in phrases.passes)
+    assert first == {("a", "b"): 10}
+    assert second == {("a_b", "d"): 10}
+    assert text[0] == text[-1] == ["a_b_d"]
+
+
+def test_a_score_at_the_threshold_is_not_above_it() -> None:
+    score = (3 - 1) / 3 / 3 * 6
+    for threshold, found in ((score, 0), (np.nextafter(score, 0), 1)):
+        asked = PhraseSettings(1, threshold, "word2phrase")
+        assert len(found_in([["a", "b"]] * 3, asked)[0]) == found
 
 
 def test_sentences_are_cut_where_the_corpus_is() -> None:
