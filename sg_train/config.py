@@ -217,7 +217,8 @@ class TrainingConfig(_Section):
         default=0,
         ge=0,
         description="vectors from model.init_from stay as they are while so many words "
-        "are trained on; null: to the end",
+        "(of those that `sg-train vocab` says are kept) are trained on; null: to the "
+        "end",
     )
     batch_size: int = Field(
         default=256,
@@ -405,6 +406,19 @@ class Config(_Section):
         for override in overrides:
             _override(values, override)
         return _validate(values, "settings" if path is None else str(path))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], where: str) -> "Config":
+        """Make a config of plain values by section.
+
+        Args:
+            values: as `model_dump` returns them.
+            where: they are from, for messages.
+
+        Raises:
+            SettingsError: settings are unknown, of the wrong type or out of range.
+        """
+        return _validate(dict(values), where)
 
     def with_overrides(self, overrides: Iterable[str]) -> "Config":
         """Return a config in which `section.key=value` overrides are applied.

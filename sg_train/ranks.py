@@ -279,6 +279,11 @@ def local_ranks() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
+def is_launched_with_others() -> bool:
+    """Say whether this process is one of several that train together."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def launched() -> dict[str, Any] | None:
     """Say what launched this process: the same after a fault when it does so anew.
 
@@ -309,7 +314,7 @@ def open_ranks() -> Iterator[Ranks]:
     Raises:
         TrainingError: they cannot be joined.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not is_launched_with_others():
         yield Ranks()
         return
     group = Group()

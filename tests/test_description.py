@@ -6,7 +6,7 @@ import pytest
 
 from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
-from sg_train.errors import SgTrainError, VectorsError
+from sg_train.errors import SettingsError, SgTrainError, VectorsError
 from sg_train.reports.description import describe, open_words
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
@@ -80,7 +80,7 @@ def test_a_corpus_and_phrases_are_described(text: Path) -> None:
 
 def test_vectors_of_any_tool_are_described() -> None:
     vectors = WordVectors(["a", "b"], np.ones((2, 3), dtype=np.float32))
-    for form, name in (("safetensors", "v.safetensors"), ("binary", "v.tsv")):
+    for form, name in (("safetensors", "v.safetensors"), ("binary", "given.txt")):
         vectors.save(name, form)  # type: ignore[arg-type]
         facts = describe(Path(name))
         assert facts == {
@@ -100,17 +100,38 @@ def test_what_is_none_of_these_is_refused(name: str) -> None:
         describe(Path(name))
 
 
-def test_a_vocabulary_is_opened_with_what_is_known_of_its_text(run: Path) -> None:
+def test_words_are_opened_with_what_is_known_of_their_text(run: Path) -> None:
     (prepared,) = Path("corpora").iterdir()
     for path in (run, prepared):
         words = open_words(path)
-        assert (words.words_read, words.distinct_read) == (615, 30)
+        assert (words.kept, words.read, words.distinct_read) == (615, 615, 30)
         assert words.corpus.tokenizer == "words"
     alone = open_words(run / "vocabulary.tsv")
-    assert alone.words_read is None
-    assert alone.vocabulary.words == open_words(run).vocabulary.words
+    assert alone.read is None
+    assert alone.words == open_words(run).words
+    assert alone.counts.tolist() == open_words(run).counts.tolist()
+    vectors = open_words(run / "vectors.txt")
+    assert (vectors.words, vectors.counts) == (alone.words, None)
     with pytest.raises(VectorsError):
         open_words(Path("missing"))
+
+
+def test_what_an_extended_run_knows_is_of_its_own_text(
+    sg_train: Command, run: Path
+) -> None:
+    Path("new.txt").write_text("w1 new\n" * 80)
+    assert sg_train("extend", run, "new.txt", "--out", "s").exit_code == 0
+    words = open_words(Path("s"))
+    assert (words.kept, words.read, words.distinct_read) == (160, 160, None)
+    assert words.counts.sum() == 615 + 160
+
+
+def test_files_of_another_version_are_named(run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    record["corpus"]["fingerprint"]["settings"]["tokenizer"] = "telepathy"
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(SettingsError, match=r"^r: corpus.tokenizer: .*telepathy"):
+        open_words(run)
 
 
 def test_vocab_shows_counts_and_what_is_out_of_it(
@@ -128,14 +149,21 @@ def test_vocab_shows_counts_and_what_is_out_of_it(
     assert sg_train("vocab", "c", "--search", "w1?", "--top", "1").stdout == (
         "w19\t25\t0.0407\n"
     )
-    assert sg_train("vocab", "c", "--search", "W*").stdout == ""
+    nothing = sg_train("vocab", "c", "--search", "W*")
+    assert (nothing.stdout, nothing.stderr) == ("", "c: no word is like W*\n")
     Path("other").write_text("W29 new w28 new\nold w13\n")
     assert sg_train("vocab", "c", "--text", "other", "--top", "2").stdout == (
         "words\t6\nout of vocabulary\t4\nout-of-vocabulary rate\t0.6667\n"
         "distinct words\t5\ndistinct out of vocabulary\t3\n"
+        "rate of distinct words\t0.6000\n"
         "word\tcount\nnew\t2\nold\t1\n"
     )
     (found,) = json.loads(sg_train("vocab", "c", "--text", "other", "--json").stdout)
+    WordVectors(["w28"], np.ones((1, 2), dtype=np.float32)).save("v.txt")
+    assert sg_train("vocab", "v.txt").stdout == "vocabulary\t1\n"
+    assert sg_train("vocab", "v.txt", "--search", "w*").stdout == "w28\t-\t-\n"
+    shown = sg_train("vocab", "v.txt", "--text", "other").stdout
+    assert "out of vocabulary\t5\n" in shown
     assert found["most_frequent"][-1] == {"word": "w13", "count": 1}
     assert "--search" in sg_train.refused("vocab", "c", "--search", "a", "--text", "o")
     assert "no such file" in sg_train.refused("vocab", "c", "--text", "missing")

@@ -1,4 +1,5 @@
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sg_train.config import Config
+from sg_train.corpus import first_pass, reader
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.corpus.word_runs import WordRuns
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.training.extend import extend
 from sg_train.training.run import train
@@ -111,15 +114,35 @@ def test_the_rate_goes_on_as_if_all_texts_were_one(text: Path) -> None:
         assert rate == pytest.approx(0.01 + 0.03 * share)
     extend(Path("first"), ["third.txt"], Path("set"), ["training.learning_rate=0.02"])
     assert RunDirectory(Path("set")).load_config().training.learning_rate == 0.02
+    # What began at a rate of its own is where the next schedule begins.
+    final = "training.final_learning_rate=0.005"
+    extend(Path("set"), ["third.txt"], Path("after"), [final])
+    rate = RunDirectory(Path("after")).load_config().training.learning_rate
+    share = 120 / (sizes[0] + 120 + 120)
+    assert rate == pytest.approx(0.005 + (0.02 - 0.005) * share)
 
 
-def test_words_on_disk_are_added_up_as_those_in_memory(text: Path) -> None:
+def test_words_on_disk_are_added_up_as_those_in_memory(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = np.random.default_rng(0)
-    words = [f"w{i}" for i in generator.zipf(1.3, 30_000).clip(max=20_000)]
+    words = [f"w{i}" for i in generator.zipf(1.3, 3000).clip(max=2000)]
     new = str(write("new.txt", words))
     train(config(text), "r")
+    chunks = partial(reader.read_chunks, size=500)
+    monkeypatch.setattr(first_pass, "read_chunks", chunks)
+    monkeypatch.setattr(first_pass, "_BYTES_A_WORD", 1_000_000 // 100)
+    runs = []
+    add = WordRuns.add
+
+    def add_noted(self: WordRuns, *what) -> None:
+        runs.append(what)
+        add(self, *what)
+
+    monkeypatch.setattr(WordRuns, "add", add_noted)
     prepared = []
-    for name, limit in (("a", None), ("b", 1)):
+    for name, limit in (("a", 1_000_000), ("b", 1)):
+        assert not runs
         settings = config(text).with_settings(
             {
                 "vocabulary.extends": "r",
@@ -128,14 +151,14 @@ def test_words_on_disk_are_added_up_as_those_in_memory(text: Path) -> None:
             }
         )
         prepared.append(prepare(settings.corpus, settings.vocabulary, Path(name), 1))
+    assert len(runs) > 3
     one, other = prepared
     assert one.checksum == other.checksum
     assert one.vocabulary.counts.tolist() == other.vocabulary.counts.tolist()
     counts = Counter(words) + Counter(text.read_text().split())
-    assert frequent(counts)[:50] == [
-        (one.vocabulary.words[place], one.vocabulary.counts[place])
-        for place in range(50)
-    ]
+    assert frequent(counts) == list(
+        zip(one.vocabulary.words, one.vocabulary.counts.tolist(), strict=True)
+    )
 
 
 def test_another_vocabulary_makes_another_corpus(text: Path) -> None:
@@ -163,6 +186,12 @@ def test_what_cannot_be_extended_is_refused(
         extend(Path("r"), paths, Path("../" + Path().resolve().name + "/r"))
     with pytest.raises(SettingsError):
         extend(Path("r"), paths, Path("s"), ["training.epoch=2"])
+    with pytest.raises(SettingsError, match="--anchor"):
+        freeze = ["training.freeze_words=9"]
+        extend(Path("r"), paths, Path("s"), freeze, anchor=True)
+    Path("odd.txt").write_text("\N{SNOWMAN}\n...\n")
+    with pytest.raises(CorpusError, match="odd.txt: none of its words"):
+        extend(Path("r"), ["odd.txt"], Path("s"))
     with pytest.raises(SettingsError, match="set model.dimension=8"):
         extend(Path("r"), paths, Path("s"), ["model.dimension=9"])
     prepared = prepare(config(text).corpus, config(text).vocabulary, Path("c"), 1)
@@ -174,9 +203,15 @@ def test_what_cannot_be_extended_is_refused(
     assert not Path("s").exists()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     with pytest.raises(TrainingError, match="for one process"):
         extend(Path("r"), paths, Path("s"))
+
+
+def test_text_may_come_through_a_pipe(sg_train: Command, text: Path) -> None:
+    train(config(text), "r")
+    result = sg_train("extend", "r", "-", "--out", "s", input="w1 new\n" * 9)
+    assert result.exit_code == 0, result.output
+    assert RunDirectory(Path("s")).load_vectors()["new"].shape == (8,)
 
 
 def test_the_command_says_what_becomes_of_the_words(

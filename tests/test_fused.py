@@ -233,12 +233,16 @@ def test_frozen_rows_stay_and_the_others_move_as_ever(
     rows = generator.random(WORDS) < 0.5, generator.random(WORDS) < 0.3
     u, v = (weight.astype(np.float64) for weight in weights(model))
     before = [weight.copy() for weight in weights(model)]
+    frozen_first = Frozen(*rows, during=lambda place: place.epoch == 0)
     trainer: Engine
     if engine == "fused":
-        trainer = FusedEngine(model, read_block, plan, falling_rate, threads=2)
+        trainer = FusedEngine(
+            model, read_block, plan, falling_rate, threads=2, frozen=frozen_first
+        )
     else:
-        trainer = AutogradEngine(model, read_block, plan, falling_rate, batch_size=1)
-    trainer.freeze(Frozen(*rows, during=lambda place: place.epoch == 0))
+        trainer = AutogradEngine(
+            model, read_block, plan, falling_rate, batch_size=1, frozen=frozen_first
+        )
     for place in (Place(0, 0), Place(1, 1)):
         (result,) = trainer.train([place])
         block = read_block(place.block)

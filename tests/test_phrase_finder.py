@@ -171,10 +171,19 @@ def test_sentences_are_cut_where_the_corpus_is() -> None:
     assert text[:2] == [["a_b", "a"], ["b_a", "b"]]
 
 
-def test_a_text_without_words_is_refused() -> None:
-    Path("empty").touch()
-    with pytest.raises(CorpusError, match="empty: no words in it"):
-        find_phrases(CorpusConfig(paths=["empty"]), PhraseSettings(), Path(), 1)
+@pytest.mark.parametrize("spill", [True, False])
+def test_a_text_without_words_is_refused(
+    monkeypatch: pytest.MonkeyPatch, spill: bool
+) -> None:
+    Path("arrows").write_text("".join(f"{chr(0x2190 + i)}\n" for i in range(90)))
+    if spill:
+        monkeypatch.setattr(first_pass, "_BYTES_A_WORD", 1_000_000 // 3)
+        chunks = partial(reader.read_chunks, size=9)
+        monkeypatch.setattr(first_pass, "read_chunks", chunks)
+    with pytest.raises(CorpusError, match="arrows: no words in it"):
+        find_phrases(
+            CorpusConfig(paths=["arrows"], memory_limit=1), PhraseSettings(), Path(), 1
+        )
 
 
 def test_the_command_leaves_text_and_phrases_and_nothing_else(
@@ -208,8 +217,12 @@ def test_the_command_leaves_text_and_phrases_and_nothing_else(
         (("--connectors", "missing"), "--connectors missing: cannot be read"),
         (("--out", "."), "is a directory; name a file"),
         (("--out", "no/such/out"), "cannot write no/such/out"),
+        (("--out", "o", "--model", "no/such/p"), "cannot write no/such/p"),
+        (("--out", "o", "--model", "./o"), "are both o; name two files"),
+        (("--set", "corpus.phrases=p.tsv"), "give --passes 2"),
     ],
 )
 def test_what_cannot_be_done_is_said(sg_train: Command, arguments, message) -> None:
     Path("t").write_text("a b\n")
     assert message in sg_train.refused("phrases", "t", *arguments)
+    assert [path.name for path in Path().iterdir()] == ["t"]

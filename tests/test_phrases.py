@@ -54,6 +54,10 @@ HEAD = (
         (HEAD.replace('"_"', "1"), "holds no phrases"),
         (HEAD.replace('"version": 1', '"version": 9'), "of a version"),
         (HEAD.replace('"passes": 2', '"passes": 0'), "of a version"),
+        (HEAD.replace('"passes": 2', '"passes": 2.5'), "of a version"),
+        (HEAD.replace('"_"', '" "'), "holds no phrases"),
+        (HEAD.replace('"gensim"', '"other"'), "holds no phrases"),
+        ("[" * 100_000, "holds no phrases"),
         (HEAD + "1\t2.5\t3\n", "line 2: expected `PASS"),
         (HEAD + "1\t2.5\t3\ta b\nx\t2.5\t3\ta b\n", "line 3: expected"),
         (HEAD + "3\t2.5\t3\ta b\n", "line 2"),
@@ -81,6 +85,8 @@ def test_a_file_that_is_not_there_is_named() -> None:
     [
         (PhraseSettings(threshold=10, scoring="npmi"), "between -1 and 1"),
         (PhraseSettings(threshold=0), "above 0"),
+        (PhraseSettings(threshold=float("nan")), "above 0"),
+        (PhraseSettings(scoring="other"), "no such formula"),  # type: ignore[arg-type]
         (PhraseSettings(delimiter=""), "delimiter ''"),
         (PhraseSettings(delimiter=" "), "delimiter ' '"),
         (PhraseSettings(delimiter="a\u3000b"), "delimiter"),

@@ -130,7 +130,7 @@ def test_auto_takes_the_fused_engine_where_it_can(
     corpus = open_corpus(config(text).corpus, config(text).vocabulary, 1)
     plan = SamplingPlan.from_counts(corpus.vocabulary.counts)
     schedule = LinearSchedule(0.1, 0.0, 1, corpus.block_starts)
-    made = _make_engine(chosen, SkipGram(30, 8), corpus, plan, schedule)
+    made = _make_engine(chosen, SkipGram(30, 8), corpus, plan, schedule, None)
     assert type(made).__name__ == engine
 
 

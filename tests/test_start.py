@@ -43,6 +43,7 @@ def test_words_in_both_take_their_vectors_and_the_rest_begin_as_usual() -> None:
     np.testing.assert_array_equal(u[[0, 2]], drawn[[0, 2]])
     assert not v.any()
     assert (given.words, given.has_v) == (["b", "d"], False)
+    assert given.unused == ["x"]
     assert [rows.tolist() for rows in given.rows(WORDS)] == [
         [False, True, False, True],
         [False] * 4,
@@ -76,6 +77,39 @@ def test_vectors_that_do_not_fit_are_refused(vectors: WordVectors, message) -> N
     Path("given.words.txt").write_text("".join(f"{w}\n" for w in vectors.words))
     with pytest.raises(SgTrainError, match=message):
         take_vectors(ModelConfig(init_from="given.npy"), WORDS, fresh_model())
+
+
+@pytest.mark.parametrize("name", ["none", "\N{GRINNING FACE}.txt", "a: b # c"])
+def test_a_file_may_be_called_as_it_likes(
+    sg_train: Command, text: Path, name: str
+) -> None:
+    WordVectors(["w29"], np.ones((1, 8), dtype=np.float32)).save(name)
+    small = ("--set", "model.dimension=8", "--set", "training.epochs=1")
+    result = sg_train("train", "--corpus", text, "--init-from", name, *small)
+    assert f"{name}: gives 1 of 30 words" in result.stderr, result.stderr
+
+
+def test_a_run_cannot_start_from_what_it_replaces(text: Path) -> None:
+    train(config(text), "r")
+    settings = config(text).with_settings({"model.init_from": "r"})
+    with pytest.raises(SettingsError, match="is the directory that the run goes to"):
+        train(settings, "r", overwrite=True)
+    settings = config(text).with_settings({"model.init_from": "missing"})
+    with pytest.raises(VectorsError, match="init_from=missing: no such file"):
+        train(settings, "s")
+    assert not Path("s").exists()
+
+
+def test_vectors_that_have_changed_meanwhile_end_no_run(
+    sg_train: Command, text: Path
+) -> None:
+    WordVectors(["w29"], np.ones((1, 8), dtype=np.float32)).save("given.txt")
+    start_from(text, Path("given.txt"), "r")
+    WordVectors(["w29"], np.ones((1, 9), dtype=np.float32)).save("given.txt")
+    result = sg_train("resume", "r", "--set", "training.epochs=4")
+    assert result.exit_code == 0
+    assert "drift is not measured: vectors of length 9 were there" in result.stderr
+    assert "drift" not in RunDirectory(Path("r")).load_record()
 
 
 def test_what_is_no_run_or_unfinished_is_refused(text: Path) -> None:
@@ -129,12 +163,16 @@ def test_the_command_says_how_many_words_matched_and_how_far_they_went(
     arguments = ("train", "--corpus", text, "--init-from", "r", *settings)
     frozen_first = ("--set", "training.freeze_words=100", "--set", "model.dimension=8")
     result = sg_train(*arguments, *frozen_first, "--out", "s")
-    assert "r: gives 16 of 16 words their vectors (u and v)\n" in result.stderr
+    assert (
+        "r: gives 16 of 16 words their vectors (u and v); 14 of its own are not "
+        "among them: w13, w12, w11, ...\n" in result.stderr
+    )
     assert "s: 16 of its words are in r; mean cosine of before and after 0." in (
         result.stderr
     )
     drift = RunDirectory(Path("s")).load_record()["drift"]
-    assert 0 < drift["cosine"] <= drift["aligned"] < 1
+    assert 0 < drift["cosine"] < 1
+    assert drift["aligned"] is None  # of 16 words
     assert "set model.dimension=8" in sg_train.refused(
         *arguments, "--set", "model.dimension=9", "--out", "t"
     )

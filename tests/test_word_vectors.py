@@ -59,6 +59,28 @@ def test_analogies_are_those_of_gensim(
     )
 
 
+def test_neighbours_of_several_words_are_those_of_gensim(vectors: WordVectors) -> None:
+    words = ["w5", "w7", "w9"]
+    expected = in_gensim(vectors).most_similar(words, topn=20)
+    assert_same(vectors.neighbors(words, top=20), expected)
+
+
+def test_vectors_hold_words(vectors: WordVectors) -> None:
+    assert list(vectors) == vectors.words
+    assert "w3" in vectors
+    assert "x" not in vectors
+    assert repr(vectors) == "WordVectors(300 words, dimension 9)"
+    np.testing.assert_array_equal(vectors["w3"], vectors.matrix[3])
+    for wrong in (
+        lambda: vectors["x"],
+        lambda: vectors[0],  # type: ignore[index]
+        lambda: vectors.neighbors("w3", restrict=0),
+        lambda: vectors.save("v", "bogus"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(VectorsError):
+            wrong()
+
+
 def test_similarity_is_the_cosine(vectors: WordVectors) -> None:
     expected = in_gensim(vectors).similarity("w1", "w2")
     assert vectors.similarity("w1", "w2") == pytest.approx(expected, abs=1e-6)

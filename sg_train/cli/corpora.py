@@ -1,6 +1,7 @@
 """Commands that turn text into what is trained on: prepare, phrases."""
 
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from sg_train.choices import PhraseScoring
 from sg_train.cli.app import app
 from sg_train.cli.options import AsJson, Overrides, Overwrite, show
-from sg_train.errors import CorpusError, SettingsError
+from sg_train.errors import CorpusError, OutputError, SettingsError
 
 Texts = Annotated[
     list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
@@ -106,12 +107,16 @@ def phrases(
         connectors=_read_connectors(connectors),
     )
     check_settings(asked)
-    for path in (model, out):
-        if path is not None and path.is_dir():
-            raise SettingsError(f"{path}: is a directory; name a file")
+    _check_files(model, out)
+    if settings.corpus.phrases is not None:
+        raise SettingsError(
+            "corpus.phrases: joins phrases while a text is prepared, not while others "
+            "are looked for; give --passes 2 to find longer ones"
+        )
     threads = settings.training.threads or available_cpus()
     corpus = settings.corpus.model_copy(update={"paths": paths})
-    with scratch_directory(out or model or Path("phrases")) as directory:
+    beside = out or model or Path(gettempdir()) / "sg-train"
+    with scratch_directory(beside) as directory:
         found = find_phrases(corpus, asked, directory, threads)
         if out is not None:
             found.save(out, threads)
@@ -153,6 +158,17 @@ def _read_connectors(name: str | None) -> tuple[str, ...]:
             f"--connectors {name}: cannot be read ({error}); give `english` or a file "
             "with one word a line"
         ) from error
+
+
+def _check_files(model: Path | None, out: Path | None) -> None:
+    """Refuse, before any work, files that cannot be written."""
+    for path in (model, out):
+        if path is not None and path.is_dir():
+            raise SettingsError(f"{path}: is a directory; name a file")
+        if path is not None and not path.parent.is_dir():
+            raise OutputError(f"cannot write {path}: there is no such directory")
+    if model is not None and out is not None and model.resolve() == out.resolve():
+        raise SettingsError(f"--model and --out: are both {out}; name two files")
 
 
 def _summary(count: int, model: Path | None, out: Path | None) -> str:

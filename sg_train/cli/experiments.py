@@ -51,10 +51,8 @@ def train(
     With a `sweep` in the config, one run after another beside --out.
     """
     if init_from is not None:
-        overrides = [
-            *(overrides or ()),
-            f"model.init_from={json.dumps(str(init_from))}",
-        ]
+        asked = f"model.init_from={_quoted(init_from)}"
+        overrides = [*(overrides or ()), asked]
     settings = _load_config(config, overrides, corpus)
     directory = out or _default_run(config, settings)
     if settings.sweep.values:
@@ -160,6 +158,12 @@ def config(
     typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
 
 
+def _quoted(path: Path) -> str:
+    """Return a path as YAML reads it, even if a file is called `none`."""
+    text = f"./{path}" if str(path).lower() in ("none", "null", "~") else str(path)
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _say_trained(run: Path) -> None:
     if os.environ.get("RANK", "0") == "0":  # of processes that train together
         _say(f"{run}: trained; sg-train neighbors {shlex.quote(str(run))} WORD")
@@ -186,7 +190,15 @@ def _load_config(
 ) -> "Config":
     from sg_train.config import Config
 
-    settings = Config.load(file, overrides or ())
+    try:
+        settings = Config.load(file, overrides or ())
+    except SettingsError as error:
+        if file is None or file.suffix in (".yaml", ".yml"):
+            raise
+        raise SettingsError(
+            f"{error}; {file} was taken for the config: text goes by --corpus, which "
+            "can be given again"
+        ) from error
     if corpus:
         text = settings.corpus.model_copy(update={"paths": corpus})
         settings = settings.model_copy(update={"corpus": text})

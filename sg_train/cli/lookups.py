@@ -1,9 +1,11 @@
 """Commands that look one thing up: vocab, vector, info."""
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,11 +13,14 @@ from sg_train.cli.app import app
 from sg_train.cli.options import AsJson, MatrixOption, Vectors, load_vectors, show
 from sg_train.errors import SettingsError
 
+if TYPE_CHECKING:
+    from sg_train.reports.description import Words
+
 
 @app.command(epilog="Example: sg-train vocab runs/example --search 'gold*' --top 5")
 def vocab(
     path: Annotated[
-        Path, typer.Argument(help="A run, prepared corpus or vocabulary file.")
+        Path, typer.Argument(help="A run, prepared corpus, vocabulary or vector file.")
     ],
     *,
     top: Annotated[
@@ -53,15 +58,10 @@ def vocab(
     if top is None and search is None:
         _show_facts(_summary(words), as_json=as_json)
         return
-    total = words.words_read or int(words.vocabulary.counts.sum())
-    rows = [
-        {"word": word, "count": count, "share": f"{count / total:.3g}"}
-        for word, count in zip(
-            words.vocabulary.words, words.vocabulary.counts.tolist(), strict=True
-        )
-        if search is None or fnmatchcase(word, search)
-    ]
-    show(rows[:top], as_json=as_json)
+    rows = list(_rows(words, search))[:top]
+    show(rows, as_json=as_json)
+    if not rows:
+        typer.echo(f"{path}: no word is like {search}", err=True)
 
 
 @app.command(epilog="Example: sg-train vector runs/example people")
@@ -113,36 +113,47 @@ def _show_facts(facts: dict[str, Any], *, as_json: bool) -> None:
     show([{"fact": key, "value": value} for key, value in facts.items()], as_json=False)
 
 
-def _summary(words: Any) -> dict[str, Any]:
-    kept = int(words.vocabulary.counts.sum())
-    facts: dict[str, Any] = {"vocabulary": len(words.vocabulary), "words kept": kept}
-    if words.words_read is not None:
-        facts["words read"] = words.words_read
-        facts["share kept"] = kept / words.words_read
+def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
+    counts = words.counts
+    total = 0 if counts is None else words.read or int(counts.sum())
+    for place, word in enumerate(words.words):
+        if search is not None and not fnmatchcase(word, search):
+            continue
+        count = None if counts is None else int(counts[place])
+        share = None if count is None else f"{count / total:.3g}"
+        yield {"word": word, "count": count, "share": share}
+
+
+def _summary(words: "Words") -> dict[str, Any]:
+    facts: dict[str, Any] = {"vocabulary": len(words.words)}
+    if words.kept is not None and words.read is not None:
+        facts["words kept"] = words.kept
+        facts["words read"] = words.read
+        facts["share kept"] = words.kept / words.read
     if words.distinct_read is not None:
         facts["distinct words read"] = words.distinct_read
-    facts["least count"] = int(words.vocabulary.counts[-1])
+    if words.counts is not None:
+        facts["least count"] = int(words.counts[-1])
     return facts
 
 
 def _coverage(
-    words: Any, text: list[str], top: int
+    words: "Words", text: list[str], top: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from sg_train.corpus.coverage import measure_coverage
-    from sg_train.files import scratch_directory
     from sg_train.machine import available_cpus
 
     corpus = words.corpus.model_copy(update={"paths": text})
-    with scratch_directory(Path("vocab")) as directory:
-        found = measure_coverage(
-            words.vocabulary.words, corpus, directory, available_cpus(), top
-        )
+    with TemporaryDirectory(prefix="sg-train-") as name:
+        directory = Path(name)
+        found = measure_coverage(words.words, corpus, directory, available_cpus(), top)
     facts = {
         "words": found.words,
         "out of vocabulary": found.unknown_words,
         "out-of-vocabulary rate": found.unknown_words / found.words,
         "distinct words": found.distinct,
         "distinct out of vocabulary": found.unknown_distinct,
+        "rate of distinct words": found.unknown_distinct / found.distinct,
     }
     missing = [{"word": word, "count": count} for word, count in found.most_frequent]
     return facts, missing

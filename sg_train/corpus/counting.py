@@ -161,11 +161,6 @@ class WordCounter:
         return None if number is None else number + self.runs.ids
 
     @property
-    def ids_end(self) -> int:
-        """How many provisional ids there are."""
-        return self.runs.ids + len(self.words)
-
-    @property
     def size(self) -> int:
         """How many words and variants are in memory."""
         return len(self._ids) + len(self._variants)

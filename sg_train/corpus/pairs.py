@@ -119,7 +119,8 @@ class PairRuns:
         Args:
             directory: where files may be written; they are removed by `remove`.
         """
-        self._directory = directory
+        self._numbers = directory / "pair-numbers"
+        self._counts = directory / "pair-counts"
         self._sizes: list[int] = []
 
     def add(self, numbers: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
@@ -129,15 +130,26 @@ class PairRuns:
             numbers: distinct, rising.
             counts: how often each occurs.
         """
-        path = self._path(len(self._sizes))
-        with path.open("wb") as file:
+        if not len(numbers):
+            return
+        mode = "ab" if self._sizes else "wb"
+        with self._numbers.open(mode) as file:
             file.write(numbers.astype("<i8", copy=False).data)
+        with self._counts.open(mode) as file:
             file.write(counts.astype("<i4").data)
         self._sizes.append(len(numbers))
 
     def totals(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield distinct numbers, rising, and their whole counts, many at a time."""
-        runs = [self._open(i) for i, size in enumerate(self._sizes) if size]
+        if not self._sizes:
+            return
+        # Of all runs, for the number of files that may be open is limited.
+        all_numbers = np.memmap(self._numbers, dtype="<i8", mode="r")
+        all_counts = np.memmap(self._counts, dtype="<i4", mode="r")
+        cuts = np.cumsum(self._sizes)[:-1]
+        runs = list(
+            zip(np.split(all_numbers, cuts), np.split(all_counts, cuts), strict=True)
+        )
         step = _MERGED_AT_ONCE // max(1, len(runs))
         while runs:
             # Up to there, no run has more than a step.
@@ -153,19 +165,9 @@ class PairRuns:
 
     def remove(self) -> None:
         """Delete all files."""
-        for number in range(len(self._sizes)):
-            self._path(number).unlink()
+        for path in (self._numbers, self._counts):
+            path.unlink(missing_ok=True)
         self._sizes = []
-
-    def _path(self, number: int) -> Path:
-        return self._directory / f"pairs-{number}"
-
-    def _open(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        path, size = self._path(number), self._sizes[number]
-        return (
-            np.memmap(path, dtype="<i8", mode="r", shape=size),
-            np.memmap(path, dtype="<i4", mode="r", offset=8 * size, shape=size),
-        )
 
 
 def add_up(

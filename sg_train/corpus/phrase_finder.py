@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sg_train.choices import PhraseScoring
 from sg_train.config import CorpusConfig
 from sg_train.corpus import pairs
-from sg_train.corpus.counting import WordCounter, in_order
+from sg_train.corpus.counting import in_order
 from sg_train.corpus.first_pass import Spool, progress_bar, read_text
 from sg_train.corpus.pairs import PairNumbers, PairRuns
 from sg_train.corpus.phrase_joiner import Joiner, join_spool
@@ -35,23 +35,36 @@ from sg_train.files import atomic_file
 
 _WORDS_AT_ONCE = 1 << 21
 
+_Counted = tuple[NDArray[np.int64], NDArray[np.int64]]  # distinct, how often each
+
 
 class PhrasedText:
-    """A text whose phrases have been found, and joined on disk."""
+    """A text whose phrases have been found; those of the last pass are not joined yet.
+
+    Attributes:
+        phrases: what was found.
+    """
 
     def __init__(
-        self, phrases: Phrases, spool: Spool, words: pa.Array, names: list[str]
+        self,
+        phrases: Phrases,
+        spool: Spool,
+        joiner: Joiner,
+        words: pa.Array,
+        names: list[str],
     ) -> None:
         """Keep what `find_phrases` made.
 
         Args:
             phrases: what was found.
-            spool: the joined text.
+            spool: the text.
+            joiner: joins the phrases of the last pass.
             words: the V words; those of id V and above are `names`.
             names: of phrases.
         """
         self.phrases = phrases
         self._spool = spool
+        self._joiner = joiner
         self._words = words
         self._names = names
 
@@ -63,34 +76,41 @@ class PhrasedText:
         """
         chunks = self._spool.read(_WORDS_AT_ONCE)
         with atomic_file(path) as file, progress_bar("writing") as bar:
-            for ids, text in in_order(self._write, chunks, threads):
+            for words, text in in_order(self._spell, chunks, threads):
                 file.write(text)
-                bar.update(ids)
+                bar.update(words)
 
-    def _write(
+    def _spell(
         self, chunk: tuple[NDArray[np.int32], NDArray[np.int64]]
     ) -> tuple[int, bytes]:
-        ids, ends = chunk
+        ids, ends, _ = self._joiner.join(*chunk)
         used, places = np.unique(ids, return_inverse=True)
         plain = used[used < len(self._words)]
         names = [self._names[i] for i in (used[len(plain) :] - len(self._words))]
         strings = pa.concat_arrays(
-            [
-                self._words.take(pa.array(plain)).cast(pa.string()),
-                pa.array(names, pa.string()),
-            ]
+            [self._words.take(pa.array(plain)), pa.array(names, pa.large_string())]
         )
         words = strings.take(pa.array(places))
-        offsets = np.append(0, ends).astype(np.int32)
-        lines = pc.binary_join(pa.ListArray.from_arrays(offsets, words), " ")
-        whole = pa.ListArray.from_arrays([0, len(lines)], lines)
-        return len(ids), pc.binary_join(whole, "\n")[0].as_buffer().to_pybytes() + b"\n"
+        lines = _join_strings(np.append(0, ends), words, " ")
+        (text,) = _join_strings(np.array([0, len(lines)]), lines, "\n")
+        return len(chunk[0]), text.as_buffer().to_pybytes() + b"\n"
+
+
+def _join_strings(
+    bounds: NDArray[np.int64], strings: pa.Array, separator: str
+) -> pa.Array:
+    """Join the strings between each bound and the next."""
+    lists = pa.LargeListArray.from_arrays(bounds, strings)
+    return pc.binary_join(lists, pa.scalar(separator, pa.large_string()))
 
 
 def find_phrases(
     corpus: CorpusConfig, settings: PhraseSettings, directory: Path, threads: int
 ) -> PhrasedText:
     """Find the phrases of a text.
+
+    Memory holds the words, up to `corpus.memory_limit`, what the threads work at, and
+    24 bytes for each pair that occurs `min_count` times; all else is on disk.
 
     Args:
         corpus: which files are read and how they are split.
@@ -102,25 +122,35 @@ def find_phrases(
         CorpusError: the text cannot be read or has no words.
     """
     spool = Spool(directory, corpus.max_sentence_length)
-    runs = WordRuns(directory)
-    files = expand_paths(corpus.paths)
-    counter = read_text(corpus, files, spool, runs, threads)
-    words, ids = _one_id_each(counter, runs)
+    words, ids = _read(corpus, spool, directory, threads)
     if not len(words):
         raise CorpusError(f"{', '.join(corpus.paths)}: no words in it")
     if ids is not None:
         spool = _renumbered(spool, ids, directory, corpus.max_sentence_length)
     finder = _Finder(words, settings, directory, threads)
-    passes = []
-    for number in range(settings.passes):
-        found, joiner = finder.find(spool)
-        passes.append(found)
+    found, joiner = finder.find(spool)
+    passes = [found]
+    for number in range(1, settings.passes):
         joined = Spool(directory, corpus.max_sentence_length, f"pass-{number}")
         join_spool(spool, joined, [joiner], threads)
         spool.remove()
         spool = joined
+        found, joiner = finder.find(spool)
+        passes.append(found)
     phrases = Phrases(tuple(passes), settings)
-    return PhrasedText(phrases, spool, words, finder.names)
+    return PhrasedText(phrases, spool, joiner, words, finder.names)
+
+
+def _read(
+    corpus: CorpusConfig, spool: Spool, directory: Path, threads: int
+) -> tuple[pa.Array, NDArray[np.int32] | None]:
+    """Return the distinct words, and each provisional id's place if it is another."""
+    runs = WordRuns(directory)
+    counter = read_text(corpus, expand_paths(corpus.paths), spool, runs, threads)
+    if not runs:
+        return pa.array(counter.words, pa.large_string()), None
+    counter.spill()
+    return runs.renumber()
 
 
 class _Finder:
@@ -170,12 +200,12 @@ class _Finder:
         counts = np.zeros(size, dtype=np.int64)
         chunks = spool.read(_WORDS_AT_ONCE)
         with progress_bar("counting pairs") as bar:
-            for alone, together in in_order(
+            for (words, how_often), together in in_order(
                 partial(_count_chunk, numbers), chunks, self._threads
             ):
-                counts[: len(alone)] += alone
+                counts[words] += how_often
                 runs.add(*together)
-                bar.update(int(alone.sum()))
+                bar.update(int(how_often.sum()))
         return counts
 
     def _score(
@@ -261,20 +291,11 @@ def score(
 
 def _count_chunk(
     numbers: PairNumbers, chunk: tuple[NDArray[np.int32], NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+) -> tuple[_Counted, _Counted]:
+    """Count the words and the pairs of some sentences."""
     ids, ends = chunk
     _, pair = numbers.of(ids, ends)
-    return np.bincount(ids), pairs.count(pair)
-
-
-def _one_id_each(
-    counter: WordCounter, runs: WordRuns
-) -> tuple[pa.Array, NDArray[np.int32] | None]:
-    """Return the distinct words, and each provisional id's place if it is another."""
-    if not runs:
-        return pa.array(counter.words, pa.large_string()), None
-    counter.spill()
-    return runs.renumber()
+    return pairs.count(ids.astype(np.int64)), pairs.count(pair)
 
 
 def _renumbered(

@@ -32,7 +32,8 @@ class Joiner:
             joined: the pairs to join, rising.
             becomes: (len(joined),) the id that each becomes.
             words: how many words `numbers` knows.
-            places: for each id its word as `numbers` knows it; by default the id.
+            places: for each id its word as `numbers` knows it, or -1 for the last of
+                those; by default the id itself.
         """
         self._numbers = numbers
         self._joined = joined
@@ -54,7 +55,10 @@ class Joiner:
             The new ids, where in them each sentence ends, and which pairs were joined,
             as places in `joined`.
         """
-        local = ids if self._places is None else self._places[ids]
+        local = ids
+        if self._places is not None:
+            local = self._places[ids]
+            local[local < 0] = len(self._begins) - 1
         places, pair = self._numbers.of(local, ends)
         likely = self._begins[local[places[:-1]]] & self._ends[local[places[1:]]]
         at = np.flatnonzero(likely & (pair >= 0))
@@ -92,25 +96,19 @@ def join_phrases(
         counter: what read it.
         threads: how many work at the same time.
     """
+    every = [phrase for each in phrases.passes for phrase in each]
+    names = list(dict.fromkeys(map(phrases.name, every)))
+    words = [word for phrase in every for word in phrase.words]
+    known = {word: place for place, word in enumerate(dict.fromkeys([*words, *names]))}
+    ids = counter.add(names, np.zeros(len(names), dtype=np.int64))
     if counter.runs:
         counter.spill()
-    names = list(
-        dict.fromkeys(phrases.name(p) for each in phrases.passes for p in each)
-    )
-    words = [
-        word for each in phrases.passes for phrase in each for word in phrase.words
-    ]
-    known = {word: place for place, word in enumerate(dict.fromkeys([*words, *names]))}
-    places = np.full(counter.ids_end, -1, dtype=np.int32)
-    if counter.runs:
-        places[:] = counter.runs.final_ids(known)
-    ids = counter.add(names, np.zeros(len(names), dtype=np.int64))
-    more = np.full(counter.ids_end - len(places), -1, dtype=np.int32)
-    places = np.concatenate((places, more))
-    for word, place in known.items():
-        if (number := counter.id(word)) is not None:
-            places[number] = place
-    places[places < 0] = len(known)  # any other word
+        places = counter.runs.final_ids(known)
+    else:
+        places = np.full(len(counter.words), -1, dtype=np.int32)
+        for word, place in known.items():
+            if (number := counter.id(word)) is not None:
+                places[number] = place
     by_name = dict(zip(names, ids.tolist(), strict=True))
     joiners = [
         _joiner(phrases, each, known, by_name, places) for each in phrases.passes

@@ -6,8 +6,10 @@ may stand between its two words.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 from sg_train.choices import PhraseScoring
 from sg_train.errors import CorpusError, SettingsError
@@ -55,7 +57,9 @@ def check_settings(settings: PhraseSettings) -> None:
             f"threshold {settings.threshold:g}: NPMI lies between -1 and 1; give one "
             "there, such as 0.5"
         )
-    if settings.scoring != "npmi" and settings.threshold <= 0:
+    if settings.scoring not in get_args(PhraseScoring):
+        raise SettingsError(f"scoring {settings.scoring!r}: there is no such formula")
+    if settings.scoring != "npmi" and not 0 < settings.threshold < math.inf:
         raise SettingsError(f"threshold {settings.threshold:g}: give one above 0")
     delimiter = settings.delimiter
     if not delimiter or delimiter.split() != [delimiter]:
@@ -152,9 +156,12 @@ def _read_head(line: str, path: Path) -> PhraseSettings:
         form = head.pop("format"), head.pop("version")
         head["connectors"] = tuple(map(str, head["connectors"]))
         settings = PhraseSettings(**head)
-        settings.delimiter.encode()
-        is_sound = 0 < settings.passes < 100
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        check_settings(settings)
+        is_sound = type(settings.passes) is int and 0 < settings.passes < 100
+    except (
+        *(ValueError, TypeError, KeyError, AttributeError),
+        *(SettingsError, RecursionError),
+    ) as error:
         raise CorpusError(
             f"{path}: holds no phrases; sg-train phrases --model writes such a file"
         ) from error

@@ -13,6 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,38 +148,55 @@ def prepare(
         return EncodedCorpus.load(out)
     if out.exists():
         _check_replaceable(out, overwrite=overwrite)
+    choose = _choose_together if len(parts) > 1 else _choose
     with atomic_directory(out) as aside:
-        runs = WordRuns(aside)
-        spool, counter = read_words(corpus, files, runs, aside, threads)
-        if (earlier := _earlier(vocabulary)) is not None:
-            counter.add(earlier.words, earlier.counts)
-        if runs:
-            counter.spill()
-        if len(parts) > 1:
-            kept, final, total = _choose_together(counter, vocabulary, gather)
-        else:
-            choose = _choose_from_runs if runs else _choose
-            kept, final, total = choose(counter, vocabulary)
-        _check_enough(kept, total, vocabulary, corpus.paths)
-        kept.save(aside / VOCABULARY_FILE)
-        digest = hashlib.sha256("\n".join(kept.words).encode())
-        words, sentences = _renumber(spool, final, aside, digest)
-        spool.remove()
-        del final  # it may be mapped
-        runs.remove()
-        meta = {
-            "format": FORMAT,
-            "version": VERSION,
-            "words": words,
-            "sentences": sentences,
-            "vocabulary": len(kept),
-            "words_read": total.words,
-            "distinct_words_read": total.distinct,
-            "checksum": digest.hexdigest()[:32],
-            "fingerprint": fingerprint,
-        }
+        meta = _make(
+            corpus, vocabulary, files, aside, threads, partial(choose, gather=gather)
+        )
+        meta["fingerprint"] = fingerprint
         (aside / META_FILE).write_text(json.dumps(meta, indent=2) + "\n")
     return EncodedCorpus.load(out)
+
+
+def _make(
+    corpus: CorpusConfig,
+    vocabulary: VocabularyConfig,
+    files: list[str],
+    directory: Path,
+    threads: int,
+    choose: Callable[[WordCounter, VocabularyConfig], "_Choice"],
+) -> dict[str, Any]:
+    """Make all files but the one of what is known, and return that but its origin."""
+    runs = WordRuns(directory)
+    spool, counter = read_words(corpus, files, runs, directory, threads)
+    earlier = _earlier(vocabulary)
+    if earlier is not None:
+        counter.add(earlier.words, earlier.counts)
+    if runs:
+        counter.spill()
+    kept, final, total = choose(counter, vocabulary)
+    _check_enough(kept, total, vocabulary, corpus.paths)
+    kept.save(directory / VOCABULARY_FILE)
+    digest = hashlib.sha256("\n".join(kept.words).encode())
+    words, sentences = _renumber(spool, final, directory, digest)
+    if not words:
+        raise CorpusError(
+            f"{', '.join(corpus.paths)}: none of its words is in the vocabulary; lower "
+            "vocabulary.min_count or give more text"
+        )
+    spool.remove()
+    del final  # it may be mapped
+    runs.remove()
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "words": words,
+        "sentences": sentences,
+        "vocabulary": len(kept),
+        "words_read": total.words - (int(earlier.counts.sum()) if earlier else 0),
+        "distinct_words_read": None if earlier else total.distinct,
+        "checksum": digest.hexdigest()[:32],
+    }
 
 
 def _open_prepared(
@@ -190,13 +208,13 @@ def _open_prepared(
     asked = {
         key: getattr(section, key)
         for section in (corpus, vocabulary)
-        for key in section.model_fields_set & set(made_with)
+        for key in section.model_fields_set & set(_settings(corpus, vocabulary))
     }
     for key, value in asked.items():
-        if value != made_with[key]:
+        if value != made_with.get(key):
             raise CorpusError(
-                f"{path}: was prepared with {key}={made_with[key]}, the config says "
-                f"{value}; prepare the text again or leave the setting out"
+                f"{path}: was prepared with {key}={made_with.get(key)}, the config "
+                f"says {value}; prepare the text again or leave the setting out"
             )
     return opened
 
@@ -320,10 +338,16 @@ class _Total(NamedTuple):
     most_frequent: tuple[str, int]  # and how often it occurs
 
 
+_Choice = tuple[Vocabulary, NDArray[np.int32], _Total]
+
+
 def _choose(
-    counter: WordCounter, settings: VocabularyConfig
-) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+    counter: WordCounter, settings: VocabularyConfig, gather: Gather = _alone
+) -> _Choice:
     """Return the vocabulary and each provisional id's place in it, or -1."""
+    del gather  # there is but one part
+    if counter.runs:
+        return _choose_from_runs(counter, settings)
     counts = counter.counts
     places = rank_words(
         counter.words, counts, settings.min_count, settings.max_vocabulary
@@ -338,9 +362,7 @@ def _choose(
     return kept, final, _Total(int(counts.sum()), distinct, (top[1], top[0]))
 
 
-def _choose_from_runs(
-    counter: WordCounter, settings: VocabularyConfig
-) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+def _choose_from_runs(counter: WordCounter, settings: VocabularyConfig) -> _Choice:
     """Do as `_choose` does, with no more in memory than the vocabulary."""
     words = distinct = 0
     top = ("", 0)
@@ -366,7 +388,7 @@ def _choose_from_runs(
 
 def _choose_together(
     counter: WordCounter, settings: VocabularyConfig, gather: Gather
-) -> tuple[Vocabulary, NDArray[np.int32], _Total]:
+) -> _Choice:
     """Do as `_choose` does, with the words of all parts of a corpus in memory."""
     if counter.runs:
         mine = dict(counter.runs.totals())

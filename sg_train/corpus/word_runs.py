@@ -70,12 +70,7 @@ class WordRuns:
         Returns:
             (ids,) int32, in a file that is mapped into memory.
         """
-        path = self._directory / "final.i32"
-        with path.open("wb") as file:  # a full disk is noticed here, not when mapped
-            for first in range(0, self._ids, _IDS_AT_ONCE):
-                size = min(_IDS_AT_ONCE, self._ids - first)
-                file.write(np.full(size, -1, dtype=np.int32).data)
-        final = np.memmap(path, dtype=np.int32, mode="r+", shape=self._ids)
+        final = self._new_map("final.i32")
         for path in self._files:
             with _open(path) as file:
                 for word, _, number in map(_split, file):
@@ -91,7 +86,7 @@ class WordRuns:
             in files that are mapped into memory.
         """
         texts, ends = self._directory / "words.utf8", self._directory / "words.i64"
-        final = np.memmap(self._directory / "one.i32", np.int32, "w+", shape=self._ids)
+        final = self._new_map("one.i32")
         end = words = 0
         with ExitStack() as stack:
             runs = [map(_split, stack.enter_context(_open(f))) for f in self._files]
@@ -104,8 +99,22 @@ class WordRuns:
                 text.write(spelt)
                 words, end = words + 1, end + len(spelt)
                 offsets.write(struct.pack("<q", end))
+        if not words:
+            return pa.array([], pa.large_string()), final
         mapped = [pa.py_buffer(np.memmap(path, mode="r")) for path in (ends, texts)]
         return pa.LargeStringArray.from_buffers(words, *mapped), final
+
+    def _new_map(self, name: str) -> NDArray[np.int32]:
+        """Return (ids,) int32, all -1, in a new file that is mapped into memory."""
+        path = self._directory / name
+        path.unlink(missing_ok=True)  # the one before may still be mapped
+        with path.open("wb") as file:  # a full disk is noticed here, not when mapped
+            for first in range(0, self._ids, _IDS_AT_ONCE):
+                size = min(_IDS_AT_ONCE, self._ids - first)
+                file.write(np.full(size, -1, dtype=np.int32).data)
+        if not self._ids:
+            return np.zeros(0, dtype=np.int32)
+        return np.memmap(path, dtype=np.int32, mode="r+", shape=self._ids)
 
     def remove(self) -> None:
         """Delete all files."""

@@ -22,6 +22,7 @@ class AutogradEngine:
         *,
         batch_size: int = 256,
         loader_workers: int = 0,
+        frozen: Frozen | None = None,
     ) -> None:
         """Set up the optimizer on `model`, on whatever device that is.
 
@@ -32,6 +33,7 @@ class AutogradEngine:
             learning_rate: the rate at a place in the run and a position in its block.
             batch_size: windows a step; their summed loss is one step.
             loader_workers: processes that draw windows ahead.
+            frozen: rows that stay as they are; `max_norm` scales them all the same.
         """
         self._model = model
         self._read_block = read_block
@@ -41,20 +43,14 @@ class AutogradEngine:
         self._loader_workers = loader_workers
         self._device = model.u_embeddings.weight.device
         self._optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        self._frozen: Frozen | None = None
+        self._frozen = frozen
+        self._free = [
+            torch.from_numpy(~rows).to(self._device)
+            for rows in ((frozen.u, frozen.v) if frozen else ())
+        ]
 
     def compile(self) -> None:
         """Do nothing: it runs as it is."""
-
-    def freeze(self, frozen: Frozen) -> None:
-        """Let rows stay as they are; see `Engine.freeze`.
-
-        `max_norm` scales them back all the same.
-        """
-        self._frozen = frozen
-        self._free = [
-            torch.from_numpy(~rows).to(self._device) for rows in (frozen.u, frozen.v)
-        ]
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks in the order of `places`; see `Engine.train`."""

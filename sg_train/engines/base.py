@@ -31,7 +31,7 @@ class BlockResult:
     learning_rate: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frozen:
     """Rows that stay as they are for a time.
 
@@ -51,13 +51,6 @@ class Engine(Protocol):
 
     def compile(self) -> None:
         """Get ready what is made once for all runs."""
-        ...
-
-    def freeze(self, frozen: Frozen) -> None:
-        """Let rows stay as they are, in all training that follows.
-
-        The model's weights may be moved to another place in memory.
-        """
         ...
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:

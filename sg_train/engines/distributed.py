@@ -10,7 +10,7 @@ from itertools import islice
 
 import torch
 
-from sg_train.engines.base import BlockResult, Engine, Frozen
+from sg_train.engines.base import BlockResult, Engine
 from sg_train.engines.exchange import Exchange
 from sg_train.errors import SgTrainError
 from sg_train.ranks import Ranks
@@ -57,10 +57,6 @@ class DistributedEngine:
     def compile(self) -> None:
         """Get this rank's engine ready."""
         self._engine.compile()
-
-    def freeze(self, frozen: Frozen) -> None:
-        """Let rows stay as they are on this rank, as on every other."""
-        self._engine.freeze(frozen)
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks and yield each one's result, on every rank alike.

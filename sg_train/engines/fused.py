@@ -38,6 +38,7 @@ class FusedEngine:
         *,
         threads: int = 1,
         lanes: int | None = None,
+        frozen: Frozen | None = None,
     ) -> None:
         """Set the engine up, and lay the model's weights out as vectors need them.
 
@@ -52,15 +53,19 @@ class FusedEngine:
                 linear within a block.
             threads: blocks that are worked on at the same time.
             lanes: the vector width in float32, by default the processor's own.
+            frozen: rows that stay as they are. What would move them goes to a spare
+                row, of which each thread has its own.
         """
         self._read_block = read_block
         self._plan = plan
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
-        self._weights = model.u_embeddings.weight, model.v_embeddings.weight
-        self._u, self._v = (_lay_out(w, self._shape.row) for w in self._weights)
-        self._frozen: Frozen | None = None
+        self._u, self._v = (
+            _lay_out(embedding.weight, self._shape.row, threads if frozen else 0)
+            for embedding in (model.u_embeddings, model.v_embeddings)
+        )
+        self._frozen = frozen
         self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
         for number in range(threads):
@@ -69,14 +74,8 @@ class FusedEngine:
 
     def compile(self) -> None:
         """Get the machine code ready, from disk unless this is the first time."""
-        self._run(_NO_SENTENCES, Place(0, 0), (0.0, 0.0))
-
-    def freeze(self, frozen: Frozen) -> None:
-        """Let rows stay; see `Engine.freeze`. Each thread has a spare row."""
-        self._frozen = frozen
-        self._u, self._v = (
-            _lay_out(w, self._shape.row, spare=self._threads) for w in self._weights
-        )
+        for frozen in {None, self._frozen}:
+            self._run(_NO_SENTENCES, Place(0, 0), (0.0, 0.0), frozen)
 
     def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
         """Train on blocks as threads come free; see `Engine.train`.
@@ -96,13 +95,19 @@ class FusedEngine:
         first = self._learning_rate(place, 0)
         last = self._learning_rate(place, len(sentences.ids) - 1)
         slope = (last - first) / max(1, len(sentences.ids) - 1)
-        loss, pairs = self._run(sentences, place, (first, slope))
+        is_frozen = self._frozen is not None and self._frozen.during(place)
+        frozen = self._frozen if is_frozen else None
+        loss, pairs = self._run(sentences, place, (first, slope), frozen)
         start, end = offsets_of(place, sentences)[[0, -1]].tolist()
         rate = self._learning_rate(place, max(0, end - 1))
         return BlockResult(place, end - start, pairs, loss, rate)
 
     def _run(
-        self, sentences: Sentences, place: Place, rates: tuple[float, float]
+        self,
+        sentences: Sentences,
+        place: Place,
+        rates: tuple[float, float],
+        frozen: Frozen | None,
     ) -> tuple[float, int]:
         scratch = self._idle.get()
         try:
@@ -111,11 +116,9 @@ class FusedEngine:
             if longest > len(scratch.words):
                 scratch = make_scratch(longest, self._plan, self._shape, scratch.spare)
             shape, room = self._shape, scratch
-            if self._frozen is not None and self._frozen.during(place):
+            if frozen is not None:
                 shape = shape._replace(frozen=(0,))
-                room = scratch._replace(
-                    frozen_u=self._frozen.u, frozen_v=self._frozen.v
-                )
+                room = scratch._replace(frozen_u=frozen.u, frozen_v=frozen.v)
             loss, pairs = kernel.train_block(
                 self._u,
                 self._v,

@@ -1,9 +1,13 @@
 """What a file or directory is, and how it was made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
 
 from sg_train.config import Config, CorpusConfig, differences
 from sg_train.corpus.encoded import (
@@ -17,7 +21,7 @@ from sg_train.corpus.encoded import (
 from sg_train.corpus.phrases import FORMAT as PHRASES_FORMAT
 from sg_train.corpus.phrases import Phrases
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import CorpusError, SgTrainError, VectorsError
+from sg_train.errors import SgTrainError, VectorsError
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors
@@ -47,42 +51,55 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 class Words(NamedTuple):
-    """A vocabulary, and what is known of the text that it is of.
+    """Words, and what is known of the text that they are of.
 
     Attributes:
-        vocabulary: words and counts.
-        words_read: how many words there were in all, if that is known.
+        words: the most frequent first.
+        counts: (V,) how often each occurs; None of a vector file.
+        kept: how many words of the text are among them, if that is known.
+        read: how many words there were, likewise.
         distinct_read: how many different ones, likewise.
         corpus: how the text was split.
     """
 
-    vocabulary: Vocabulary
-    words_read: int | None
+    words: Sequence[str]
+    counts: NDArray[np.int64] | None
+    kept: int | None
+    read: int | None
     distinct_read: int | None
     corpus: CorpusConfig
 
 
 def open_words(path: Path) -> Words:
-    """Read the vocabulary of a run or a prepared corpus, or one that lies by itself.
+    """Read the words of a run, a prepared corpus, a vocabulary or a vector file.
 
     Raises:
-        SgTrainError: there is none, or it is damaged.
+        SgTrainError: there are none, or they are damaged.
     """
     if path.is_file():
-        return Words(Vocabulary.load(path), None, None, CorpusConfig())
-    if not is_prepared(path):
-        meta = RunDirectory.open(path).load_record().get("corpus") or {}
-    else:
+        if _is_vocabulary(path):
+            vocabulary = Vocabulary.load(path)
+            counts: NDArray[np.int64] | None = vocabulary.counts
+            words = vocabulary.words
+        else:
+            words, counts = load_vectors(path).words, None
+        return Words(words, counts, None, None, None, CorpusConfig())
+    if is_prepared(path):
         meta = read_meta(path)
+    else:
+        meta = RunDirectory.open(path).load_record().get("corpus") or {}
     made_with = meta.get("fingerprint", {}).get("settings", {})
     known = {
         key: made_with[key] for key in CorpusConfig.model_fields if key in made_with
     }
+    vocabulary = Vocabulary.load(path / VOCABULARY_FILE)
     return Words(
-        Vocabulary.load(path / VOCABULARY_FILE),
+        vocabulary.words,
+        vocabulary.counts,
+        meta.get("words"),
         meta.get("words_read"),
         meta.get("distinct_words_read"),
-        CorpusConfig.model_validate(known),
+        Config.from_values({"corpus": known}, str(path)).corpus,
     )
 
 
@@ -151,7 +168,7 @@ def _checkpoint(path: Path) -> Facts:
     yield "words trained", state.progress["words"]
     yield "vocabulary", len(weights["u"])
     yield "dimension", weights["u"].shape[1]
-    yield from _settings(Config.model_validate(state.config))
+    yield from _settings(Config.from_values(state.config, str(path)))
     yield "corpus", state.corpus["path"]
     yield "corpus checksum", state.corpus["checksum"]
 
@@ -168,7 +185,8 @@ def _phrases(path: Path) -> Facts:
     yield "kind", "phrases"
     for number, each in enumerate(phrases.passes, start=1):
         yield f"phrases of pass {number}", len(each)
-    yield from asdict(phrases.settings).items()
+    for key, value in asdict(phrases.settings).items():
+        yield key, _as_yaml(list(value) if isinstance(value, tuple) else value)
 
 
 def _vocabulary(path: Path) -> Facts:
@@ -205,7 +223,14 @@ def _settings(config: Config) -> Facts:
     yield "settings hash", hash_
     for key in differences(config, Config()):
         section, name = key.split(".")
-        yield key, values[section][name]
+        yield key, _as_yaml(values[section][name])
+
+
+def _as_yaml(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.split("\n")[0]
 
 
 def _is_phrases(path: Path) -> bool:
@@ -217,7 +242,13 @@ def _is_phrases(path: Path) -> bool:
 
 
 def _is_named(*names: str) -> Callable[[Path], bool]:
-    return lambda path: path.name in names and path.is_file()
+    """Tell files of a run, a corpus or a checkpoint, which are known by their names."""
+
+    def is_one(path: Path) -> bool:
+        beside = ("config.yaml", META_FILE, checkpoint.STATE_FILE)
+        return path.name in names and any((path.parent / n).is_file() for n in beside)
+
+    return is_one
 
 
 def _is_weights(path: Path) -> bool:
@@ -229,13 +260,11 @@ def _is_weights(path: Path) -> bool:
 
 
 def _is_vocabulary(path: Path) -> bool:
-    if path.suffix != ".tsv":
+    if not path.is_file():
         return False
-    try:
-        Vocabulary.load(path)
-    except CorpusError:
-        return False
-    return True
+    with path.open("rb") as file:
+        word, tab, count = file.readline(10_000).rstrip(b"\n").partition(b"\t")
+    return bool(word and tab and count.isdigit())
 
 
 _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = [
@@ -243,7 +272,7 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = [
     (lambda path: (path / "config.yaml").is_file(), _run),
     (lambda path: (path / checkpoint.STATE_FILE).is_file(), _checkpoint),
     (_is_named(META_FILE, IDS_FILE, OFFSETS_FILE), lambda path: _corpus(path.parent)),
-    (_is_named("run.json", "given.txt"), lambda path: _run(path.parent)),
+    (_is_named("run.json"), lambda path: _run(path.parent)),
     (_is_named(checkpoint.STATE_FILE), lambda path: _checkpoint(path.parent)),
     (lambda path: path.suffix in (".yaml", ".yml"), _config),
     (_is_named("metrics.jsonl"), _metrics),

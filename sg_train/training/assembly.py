@@ -1,6 +1,6 @@
 """What a run is made of, put together by its config."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
@@ -38,19 +38,32 @@ class Parts(NamedTuple):
     schedule: LinearSchedule
     engine: Engine
     scoring: Optional["Scoring"]
+    given: Given | None = None
 
 
 def assemble(
-    config: Config, corpus: EncodedCorpus | PartedCorpus, ranks: Ranks
+    config: Config,
+    corpus: EncodedCorpus | PartedCorpus,
+    ranks: Ranks,
+    fill: Callable[[SkipGram], Given | None],
 ) -> Parts:
     """Put a run together, on each of the ranks, which do not share work yet.
+
+    Args:
+        config: the settings.
+        corpus: what is trained on.
+        ranks: those that train together.
+        fill: gives a new model what it starts from, on the first rank alone.
 
     Raises:
         TrainingError: the device is not there, or memory does not suffice.
         VectorsError: a test cannot be read.
         SettingsError: training should stop on a test that cannot be scored.
+        SgTrainError: what `fill` raises.
     """
-    parts = ranks.together(lambda: _assemble(config, corpus, ranks))
+    model = ranks.together(lambda: _make_ready(config, corpus, ranks))
+    given = ranks.first(lambda: fill(model))
+    parts = ranks.together(lambda: _assemble(config, corpus, model, given, ranks))
     if _is_fused(config):
         # The first rank compiles, so that the others find the code on disk.
         note = "getting the kernel ready (the first run compiles it, about 5 s)"
@@ -61,9 +74,10 @@ def assemble(
     return parts
 
 
-def _assemble(
+def _make_ready(
     config: Config, corpus: EncodedCorpus | PartedCorpus, ranks: Ranks
-) -> Parts:
+) -> SkipGram:
+    """See that there is what training needs, and make the model."""
     device = _open_device(device_of(config, ranks))
     torch.set_num_threads(threads_of(config))
     if config.evaluation.tensorboard:
@@ -73,7 +87,16 @@ def _assemble(
     )
     with _memory_errors(config.model, len(corpus.vocabulary)):
         model = _make_model(config.model, len(corpus.vocabulary), config.training.seed)
-        model.to(device)
+        return model.to(device)
+
+
+def _assemble(
+    config: Config,
+    corpus: EncodedCorpus | PartedCorpus,
+    model: SkipGram,
+    given: Given | None,
+    ranks: Ranks,
+) -> Parts:
     schedule = LinearSchedule(
         config.training.learning_rate,
         config.training.final_learning_rate,
@@ -88,21 +111,26 @@ def _assemble(
 
         words, matrix = corpus.vocabulary.words, config.export.matrix
         scoring = Scoring(config.evaluation, words, matrix)
-    engine = _make_engine(config, model, corpus, plan, schedule)
-    return Parts(corpus, model, schedule, engine, scoring)
+    frozen = _freeze(config, corpus.vocabulary.words, schedule, given)
+    engine = _make_engine(config, model, corpus, plan, schedule, frozen)
+    return Parts(corpus, model, schedule, engine, scoring, given)
 
 
-def freeze(config: Config, parts: Parts, given: Given | None) -> None:
-    """Let the engine of a run leave given rows as they are, for as long as is asked."""
+def _freeze(
+    config: Config,
+    vocabulary: Sequence[str],
+    schedule: LinearSchedule,
+    given: Given | None,
+) -> Frozen | None:
+    """Say which rows stay as they were given, and for how long."""
     words = config.training.freeze_words
     if given is None or words == 0:
-        return
+        return None
 
     def during(place: Place) -> bool:
-        return words is None or parts.schedule.words_before(place) < words
+        return words is None or schedule.words_before(place) < words
 
-    u, v = given.rows(parts.corpus.vocabulary.words)
-    parts.engine.freeze(Frozen(u, v, during))
+    return Frozen(*given.rows(vocabulary), during)
 
 
 def share_out(config: Config, parts: Parts, ranks: Ranks) -> Parts:
@@ -228,6 +256,7 @@ def _make_engine(
     corpus: EncodedCorpus | PartedCorpus,
     plan: SamplingPlan,
     schedule: LinearSchedule,
+    frozen: Frozen | None,
 ) -> Engine:
     training = config.training
     if not _is_fused(config):
@@ -240,6 +269,7 @@ def _make_engine(
             schedule,
             batch_size=training.batch_size,
             loader_workers=training.loader_workers,
+            frozen=frozen,
         )
     from sg_train.engines.fused import FusedEngine
 
@@ -249,6 +279,7 @@ def _make_engine(
         plan,
         schedule,
         threads=min(threads_of(config), len(corpus.block_starts) - 1),
+        frozen=frozen,
     )
 
 

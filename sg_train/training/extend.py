@@ -6,13 +6,11 @@ from typing import Any
 
 from sg_train.corpus.prepare import open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import OutputError, TrainingError
-from sg_train.ranks import launched
+from sg_train.errors import OutputError, SettingsError, TrainingError
+from sg_train.ranks import is_launched_with_others
 from sg_train.training.assembly import threads_of
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
-
-_RATE = "training.learning_rate"
 
 
 def extend(
@@ -32,8 +30,9 @@ def extend(
     word keeps its vectors, u and v, wherever its id goes, and a new one starts as
     usual. What the old run left out of its vocabulary it does not know: such words
     count from the new text alone. Only the new text is trained on. Its learning rate
-    begins where a schedule over the old text and the new in a row would have come to,
-    final + (first - final) * new words / all words, and falls to the final one.
+    begins where a schedule over all texts in a row would have come to, final + (first -
+    final) * new words / all words with the first run's first rate, and falls to the
+    final one.
 
     Args:
         run: the finished run.
@@ -49,7 +48,7 @@ def extend(
         TrainingError: it was not finished, or several processes were launched.
         SgTrainError: as `train` does.
     """
-    if launched() is not None:
+    if is_launched_with_others():
         raise TrainingError(
             "extend: is for one process; for several, train with vocabulary.extends "
             "and model.init_from set to the run"
@@ -65,36 +64,43 @@ def extend(
         "vocabulary.extends": str(run),
         "model.init_from": str(run),
         "model.init_v": True,
-        "training.freeze_words": None if anchor else 0,
+        "training.freeze_words": 0,
         "sweep.values": {},
     }
     config = old.load_config().with_settings(settings).with_overrides(overrides)
+    if anchor:
+        if _is_set("training.freeze_words", overrides):
+            raise SettingsError(
+                "--anchor: keeps old vectors for good; leave it or freeze_words out"
+            )
+        config = config.with_settings({"training.freeze_words": None})
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
-    if not any(override.partition("=")[0].strip() == _RATE for override in overrides):
-        share = corpus.words / (corpus.words + _words(old))
-        config = config.with_settings({_RATE: _rate_after(old, share)})
-        say(f"{_RATE}={config.training.learning_rate:.4g}, where {share:.0%} is new")
+    if corpus.meta["fingerprint"]["inputs"] is None:  # a pipe cannot be read again
+        config = config.with_settings({"corpus.paths": [str(corpus.path)]})
+    notes = {}
+    if not _is_set("training.learning_rate", overrides):
+        first = _first_rate(old)
+        notes["first_learning_rate"] = first
+        final = config.training.final_learning_rate
+        earlier = int(Vocabulary.load(old.vocabulary_file).counts.sum())
+        share = corpus.words / (corpus.words + earlier)
+        rate = final + (first - final) * share
+        config = config.with_settings({"training.learning_rate": rate})
+        say(f"training.learning_rate={rate:.4g}, where {share:.0%} is new")
     before = set(Vocabulary.load(old.vocabulary_file).words)
     now = set(corpus.vocabulary.words)
     say(
         f"vocabulary {len(now)}: {len(now & before)} words of {run}, "
         f"{len(now - before)} new ones; {len(before - now)} left out"
     )
-    train(config, out, overwrite=overwrite, say=say)
+    train(config, out, overwrite=overwrite, say=say, notes=notes)
 
 
-def _words(run: RunDirectory) -> int:
-    """Return how many words a run and those that it extends have trained on."""
-    return int(Vocabulary.load(run.vocabulary_file).counts.sum())
+def _is_set(key: str, overrides: Sequence[str]) -> bool:
+    return any(override.partition("=")[0].strip() == key for override in overrides)
 
 
-def _rate_after(run: RunDirectory, share: float) -> float:
-    """Return the learning rate where `share` of all words is still to come."""
-    config = run.load_config()
-    final, rate = config.training.final_learning_rate, config.training.learning_rate
-    if (
-        config.vocabulary.extends is not None
-    ):  # its rate began lower than the first run's
-        own = int(run.load_record()["corpus"]["words"])
-        rate = final + (rate - final) * _words(run) / own
-    return final + (rate - final) * share
+def _first_rate(run: RunDirectory) -> float:
+    """Return the rate at which the schedule began that a run is the last part of."""
+    first = run.load_record().get("first_learning_rate")
+    return run.load_config().training.learning_rate if first is None else float(first)

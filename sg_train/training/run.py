@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from sg_train.config import Config, differences
 from sg_train.corpus.encoded import EncodedCorpus
@@ -30,11 +29,17 @@ from sg_train.machine import available_cpus
 from sg_train.model import SkipGram
 from sg_train.ranks import Ranks, launched, open_ranks
 from sg_train.training import checkpoint
-from sg_train.training.assembly import assemble, check_engine, freeze, share_out
+from sg_train.training.assembly import assemble, check_engine, share_out
 from sg_train.training.checkpoint import Checkpoints, State, Weights
 from sg_train.training.run_directory import RunDirectory
 from sg_train.training.session import Session
-from sg_train.training.start import given_before, report_drift, start
+from sg_train.training.start import (
+    Given,
+    check_start,
+    given_before,
+    report_drift,
+    start,
+)
 
 # What a run may be told otherwise when it goes on: none of it changes the steps.
 _MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
@@ -47,6 +52,7 @@ def train(
     *,
     overwrite: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Train what `config` describes and leave the result in the directory `out`.
 
@@ -57,11 +63,15 @@ def train(
         config: all settings.
         out: the run directory; of several ranks, the first one alone uses it.
         overwrite: whether a run that is there already may be replaced.
-        say: is told if and where a run goes on.
+        say: is told if and where a run goes on, and how far words have moved that
+            started with vectors from elsewhere.
+        notes: what else is to stand in run.json.
 
     Raises:
         OutputError: `out` is taken or cannot be written.
         CorpusError: the text cannot be read or leaves no vocabulary.
+        SettingsError: settings do not go together.
+        VectorsError: `model.init_from` or a test cannot be read.
         TrainingError: the device is not there, memory does not suffice, the weights
             become infinite, or another rank no longer answers.
         Interrupted: a signal said so; `resume` goes on.
@@ -74,26 +84,25 @@ def train(
             return
         ranks.first(lambda: run.check_free(overwrite=overwrite))
         check_engine(config)
+        ranks.first(lambda: check_start(config, run))
         ranks.wait_at_most(config.distributed.timeout_seconds)
         corpus = _open_corpus(config, ranks)
         asked, config = config, _with_corpus_settings(config, corpus)
-        parts = assemble(config, corpus, ranks)
-        given = ranks.first(
-            lambda: start(config, corpus.vocabulary.words, parts.model, say)
-        )
+        words = corpus.vocabulary.words
+        parts = assemble(config, corpus, ranks, lambda m: start(config, words, m, say))
         with ExitStack() as stack:
 
             def create() -> None:
                 stack.enter_context(run.locked())
                 run.check_free(overwrite=overwrite)
-                run.create(config, corpus.vocabulary, _record(asked, corpus, ranks))
-                if given:
-                    run.save_given(given.words)
-                    has_v = {"output_vectors_given": given.has_v}
-                    run.save_record({**run.load_record(), **has_v})
+                record = {**_record(asked, corpus, ranks), **(notes or {})}
+                if parts.given is not None:
+                    record["output_vectors_given"] = parts.given.has_v
+                run.create(config, corpus.vocabulary, record)
+                if parts.given is not None:
+                    run.save_given(parts.given.words)
 
             ranks.first(create)
-            freeze(config, parts, given)
             Session(run, config, share_out(config, parts, ranks), ranks).train()
             ranks.first(lambda: report_drift(run, config, say))
 
@@ -138,9 +147,7 @@ def _resume(
 
     def find() -> _Found | None:
         stack.enter_context(RunDirectory.open(run.path).locked())
-        if run.is_done() and not run.is_exported and not overrides:
-            run.export()  # all that was missing
-            shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
+        if not overrides and _needed_only_export(run, say):
             return None
         found, its_weights = _find(run, overrides, say)
         weights.update(its_weights)
@@ -153,14 +160,15 @@ def _resume(
                 f"{run.path}: has done all its epochs; say how many there shall be: "
                 "--set training.epochs=..."
             )
-        _load_weights(parts.model, weights, run)
         settings = config.model_dump(mode="json")
         if run.is_done():  # what it goes on from must outlast its end
             _keep_as_checkpoint(run, replace(state, config=settings), weights, say)
         if settings != state.config:
             run.save_config(config)
         changed = {"config_hash": config.hash(), **_ranks_record(ranks)}
-        run.save_record({**run.load_record(), **changed})
+        record = {**run.load_record(), **changed}
+        record.pop("drift", None)
+        run.save_record(record)
         say(f"{run.path}: going on from {where}, {state.position / total:.0%} done")
 
     with ExitStack() as stack:
@@ -170,21 +178,29 @@ def _resume(
         state, config, where = found
         ranks.wait_at_most(config.distributed.timeout_seconds)
         corpus = _same_corpus(run, state, config, ranks)
-        parts = assemble(config, corpus, ranks)
+        parts = assemble(
+            config, corpus, ranks, lambda m: _load_weights(m, weights, run, config)
+        )
         ranks.first(begin)
-        freeze(config, parts, ranks.first(lambda: given_before(run, config)))
         Session(run, config, share_out(config, parts, ranks), ranks, state).train()
         ranks.first(lambda: report_drift(run, config, say))
+
+
+def _needed_only_export(run: RunDirectory, say: Callable[[str], None]) -> bool:
+    """Export the vectors of a run that was stopped when only that was missing."""
+    if not run.is_done() or run.is_exported:
+        return False
+    run.export()
+    report_drift(run, run.load_config(), say)
+    shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
+    return True
 
 
 def _find(
     run: RunDirectory, overrides: Sequence[str], say: Callable[[str], None]
 ) -> tuple[_Found, Weights]:
     state, weights, where = _find_state(run, say)
-    try:
-        before = Config.model_validate(state.config)
-    except ValidationError as error:
-        raise TrainingError(f"{run.path}: damaged settings in {where}") from error
+    before = Config.from_values(state.config, f"{run.path}, {where}")
     config = before.with_overrides(overrides)
     _check_change(run, before, config)
     return _Found(state, config, where), weights
@@ -309,7 +325,10 @@ def _check_same(
         )
 
 
-def _load_weights(model: SkipGram, weights: Weights, run: RunDirectory) -> None:
+def _load_weights(
+    model: SkipGram, weights: Weights, run: RunDirectory, config: Config
+) -> Given | None:
+    """Load the weights that a run goes on with; return what may be frozen of them."""
     for key, embedding in (("u", model.u_embeddings), ("v", model.v_embeddings)):
         if embedding.weight.shape != weights[key].shape:
             raise TrainingError(
@@ -317,6 +336,7 @@ def _load_weights(model: SkipGram, weights: Weights, run: RunDirectory) -> None:
             )
         with torch.no_grad():
             embedding.weight.copy_(torch.from_numpy(weights[key]))
+    return given_before(run, config)
 
 
 def _with_corpus_settings(

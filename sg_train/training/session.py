@@ -44,7 +44,9 @@ class Session:
         self._run = run
         self._config = config
         self._ranks = ranks
-        self._corpus, self._model, self._schedule, self._engine, self._scoring = parts
+        self._corpus, self._model = parts.corpus, parts.model
+        self._schedule, self._engine = parts.schedule, parts.engine
+        self._scoring = parts.scoring
         self._start = state.position if state else 0
         self._progress_state = state.progress if state else None
         self._pairs = state.pairs if state else 0

@@ -24,17 +24,39 @@ class Given:
     Attributes:
         words: whose rows they are.
         has_v: whether their output vectors were given, too.
+        unused: words that had vectors to give, but are not in the vocabulary.
     """
 
     words: Sequence[str]
     has_v: bool
+    unused: Sequence[str] = ()
 
     def rows(
         self, vocabulary: Sequence[str]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return (V,) bool each: which rows of u and of v were given."""
-        u = np.isin(np.array(vocabulary, dtype=object), np.array(self.words, object))
+        known = frozenset(self.words)
+        u = np.fromiter((word in known for word in vocabulary), bool, len(vocabulary))
         return u, u & self.has_v
+
+
+def check_start(config: Config, run: RunDirectory) -> None:
+    """Refuse early what vectors cannot be taken from.
+
+    Raises:
+        VectorsError: there is nothing.
+        SettingsError: it is the run itself, which is about to be replaced.
+    """
+    if config.model.init_from is None:
+        return
+    path = Path(config.model.init_from)
+    if not path.exists():
+        raise VectorsError(f"model.init_from={path}: no such file or directory")
+    if path.resolve() == run.path.resolve():
+        raise SettingsError(
+            f"model.init_from={path}: is the directory that the run goes to; choose "
+            "another --out"
+        )
 
 
 def start(
@@ -48,10 +70,14 @@ def start(
         return None
     given = take_vectors(config.model, vocabulary, model)
     which = "u and v" if given.has_v else "u"
-    say(
+    line = (
         f"{config.model.init_from}: gives {len(given.words)} of {len(vocabulary)} "
         f"words their vectors ({which})"
     )
+    if given.unused:
+        some = ", ".join(given.unused[:3]) + ", ..." * (len(given.unused) > 3)
+        line += f"; {len(given.unused)} of its own are not among them: {some}"
+    say(line)
     return given
 
 
@@ -73,16 +99,15 @@ def report_drift(run: RunDirectory, config: Config, say: Callable[[str], None]) 
         return
     try:
         words, u, _ = _read(Path(config.model.init_from))
+        drift = measure_drift(WordVectors(words, u), run.load_vectors("u"))
     except SgTrainError as error:
         say(f"{run.path}: drift is not measured: {error}")
-        return
-    drift = measure_drift(WordVectors(words, u), run.load_vectors("u"))
-    if drift is None:
         return
     run.save_record({**run.load_record(), "drift": asdict(drift)})
     say(
         f"{run.path}: {drift.words} of its words are in {config.model.init_from}; mean "
-        f"cosine of before and after {drift.cosine:.3f}, {drift.aligned:.3f} if aligned"
+        f"cosine of before and after {drift.cosine:.3f}"
+        + ("" if drift.aligned is None else f", {drift.aligned:.3f} when aligned")
     )
 
 
@@ -130,7 +155,9 @@ def take_vectors(
             embedding.weight[torch.from_numpy(to)] = torch.from_numpy(taken).to(
                 embedding.weight.device
             )
-    return Given([vocabulary[row] for row in to.tolist()], has_v)
+    taken_words = [vocabulary[row] for row in to.tolist()]
+    used = frozenset(taken_words)
+    return Given(taken_words, has_v, [word for word in words if word not in used])
 
 
 def _read(

@@ -63,6 +63,8 @@ def save_vectors(vectors: Rows, path: Path, form: VectorFormat) -> None:
         VectorsError: a word holds white space, or a vector is not finite.
         OutputError: the file cannot be written.
     """
+    if form not in _SAVE:
+        raise VectorsError(f"{form!r}: no such format; there are {', '.join(_SAVE)}")
     _SAVE[form](vectors, path)
 
 
@@ -97,7 +99,8 @@ def _find_in(directory: Path) -> Path:
         if (directory / name).is_file():
             return directory / name
     raise VectorsError(
-        f"{directory}: holds no vectors; if it is a run, sg-train export writes some"
+        f"{directory}: holds no vectors; if it is a run, sg-train resume ends one that "
+        "was stopped, and sg-train export writes them"
     )
 
 

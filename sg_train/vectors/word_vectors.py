@@ -1,7 +1,7 @@
 """Words and their vectors, and what can be asked of them."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from sg_train.vectors.scores import analogy_scores, best_rows, unit
 _ROWS_AT_ONCE = 1 << 14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WordVectors(Rows):
     """Distinct words, most frequent first, and a vector for each.
 
@@ -48,18 +48,25 @@ class WordVectors(Rows):
         rows = load_vectors(Path(path))
         return cls(rows.words, rows.matrix)
 
-    def save(self, path: str | Path, form: VectorFormat = "text") -> None:
+    def save(self, path: str | Path, format: VectorFormat = "text") -> None:
         """Write a file that other tools read, and check what was written.
 
         Args:
-            path: the file; for the form `projector` a directory.
-            form: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`.
+            path: the file; for `projector` a directory.
+            format: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`.
 
         Raises:
-            VectorsError: a word holds white space, or a vector is not finite.
+            VectorsError: a word holds white space, a vector is not finite, or there is
+                no such format.
             OutputError: the file cannot be written.
         """
-        save_vectors(self, Path(path), form)
+        save_vectors(self, Path(path), format)
+
+    def __repr__(self) -> str:
+        return f"WordVectors({len(self)} words, dimension {self.dimension})"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
 
     def __contains__(self, word: str) -> bool:
         return word in self.ids
@@ -89,8 +96,11 @@ class WordVectors(Rows):
         Raises:
             VectorsError: the word has no vector; the message names similar ones.
         """
-        if word in self.ids:
-            return self.ids[word]
+        row = self.ids.get(word)
+        if row is not None:
+            return row
+        if not isinstance(word, str):
+            raise VectorsError(f"{word!r} is no word")
         similar = [close for close in (word.lower(),) if close in self.ids]
         similar = similar or difflib.get_close_matches(word, self.words[:50_000], 3)
         hint = f"; similar words: {', '.join(similar)}" if similar else ""
@@ -106,14 +116,19 @@ class WordVectors(Rows):
         return float(one @ other)
 
     def neighbors(
-        self, word: str, count: int = 10, *, restrict: int | None = None
+        self,
+        word: str | Sequence[str],
+        top: int = 10,
+        *,
+        restrict: int | None = None,
     ) -> list[tuple[str, float]]:
         """Return the words whose vectors have the highest cosine with that of `word`.
 
         Args:
-            word: left out of the answer itself. A vector of zeros has cosine 0 with
-                every other.
-            count: how many words to return.
+            word: left out of the answer itself. Of several words, such as the items of
+                a basket, the mean of their vectors, each scaled to length 1, is what is
+                looked for. A vector of zeros has cosine 0 with every other.
+            top: how many words to return.
             restrict: answer with the most frequent words alone, so many.
 
         Returns:
@@ -122,18 +137,19 @@ class WordVectors(Rows):
         Raises:
             VectorsError: `word` has no vector.
         """
-        own = np.array([self.id(word)])
-        query = self.unit_rows(own)
+        words = [word] if isinstance(word, str) else word
+        own = np.array([self.id(each) for each in words])
+        query = unit(self.unit_rows(own).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
         scores = [(block @ query.T)[:, 0] for _, block in candidates.unit_blocks()]
-        return candidates._best(np.concatenate(scores), own, count)
+        return candidates._best(np.concatenate(scores), own, top)
 
     def analogy(
         self,
         a: str,
         b: str,
         c: str,
-        count: int = 10,
+        top: int = 10,
         *,
         method: AnalogyMethod = "add",
         restrict: int | None = None,
@@ -144,7 +160,7 @@ class WordVectors(Rows):
             a: left out of the answer itself, as are b and c.
             b: likewise.
             c: likewise.
-            count: how many answers to return.
+            top: how many answers to return.
             method: 3CosAdd or 3CosMul, see `scores.analogy_scores`.
             restrict: answer with the most frequent words alone, so many.
 
@@ -161,7 +177,7 @@ class WordVectors(Rows):
             analogy_scores(near_a, near_b, near_c, block, method)[0]
             for _, block in candidates.unit_blocks()
         ]
-        return candidates._best(np.concatenate(scores), own, count)
+        return candidates._best(np.concatenate(scores), own, top)
 
     def neighbor_table(
         self, count: int, top: int
@@ -193,7 +209,13 @@ class WordVectors(Rows):
         return rows, cosines
 
     def most_frequent(self, count: int | None) -> "WordVectors":
-        """Return the first `count` words, or all if it is None."""
+        """Return the first `count` words, or all if it is None.
+
+        Raises:
+            VectorsError: that is none.
+        """
+        if count is not None and count < 1:
+            raise VectorsError(f"the most frequent {count} words are none")
         if count is None or count >= len(self):
             return self
         return WordVectors(self.words[:count], self.matrix[:count])
