@@ -385,6 +385,11 @@ class Config(_Section):
                 "training.freeze_words: freezes the vectors from model.init_from, and "
                 "that is not set"
             )
+        if self.training.freeze_words != 0 and self.model.max_norm is not None:
+            raise ValueError(
+                "training.freeze_words: model.max_norm would scale frozen vectors; "
+                "leave one of them out"
+            )
         return self
 
     @classmethod

@@ -6,7 +6,7 @@ import pytest
 
 from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
-from sg_train.errors import SettingsError, SgTrainError, VectorsError
+from sg_train.errors import SettingsError, SgTrainError, TrainingError, VectorsError
 from sg_train.reports.description import describe, open_words
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
@@ -132,6 +132,25 @@ def test_files_of_another_version_are_named(run: Path) -> None:
     (run / "run.json").write_text(json.dumps(record))
     with pytest.raises(SettingsError, match=r"^r: corpus.tokenizer: .*telepathy"):
         open_words(run)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"versions": [1]},
+        {"corpus": 3},
+        {"corpus": {"fingerprint": 3}},
+        {"corpus": {"fingerprint": {"inputs": 3, "settings": 3}}},
+    ],
+)
+def test_damaged_records_are_named(run: Path, damage) -> None:
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, **damage}))
+    with pytest.raises(TrainingError, match="^r: damaged"):
+        describe(run)
+    if damage.get("corpus"):
+        with pytest.raises(SgTrainError, match="^r: "):
+            open_words(run)
 
 
 def test_vocab_shows_counts_and_what_is_out_of_it(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sg_train.config import Config
 from sg_train.corpus import first_pass, reader
+from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.corpus.word_runs import WordRuns
@@ -189,13 +190,15 @@ def test_what_cannot_be_extended_is_refused(
     with pytest.raises(SettingsError, match="--anchor"):
         freeze = ["training.freeze_words=9"]
         extend(Path("r"), paths, Path("s"), freeze, anchor=True)
+    with pytest.raises(SettingsError, match="sweep.values"):
+        extend(Path("r"), paths, Path("s"), ["sweep.values={training.seed: [1, 2]}"])
     Path("odd.txt").write_text("\N{SNOWMAN}\n...\n")
     with pytest.raises(CorpusError, match="odd.txt: none of its words"):
         extend(Path("r"), ["odd.txt"], Path("s"))
     with pytest.raises(SettingsError, match="set model.dimension=8"):
         extend(Path("r"), paths, Path("s"), ["model.dimension=9"])
     prepared = prepare(config(text).corpus, config(text).vocabulary, Path("c"), 1)
-    with pytest.raises(CorpusError, match="prepared with extends=None"):
+    with pytest.raises(CorpusError, match="c: a prepared corpus; give the text"):
         extend(Path("r"), [str(prepared.path)], Path("s"))
     Path("r/weights.safetensors").unlink()
     with pytest.raises(TrainingError, match="not finished"):
@@ -205,6 +208,18 @@ def test_what_cannot_be_extended_is_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="for one process"):
         extend(Path("r"), paths, Path("s"))
+
+
+def test_new_text_is_joined_by_the_phrases_of_the_old(text: Path) -> None:
+    phrases = Phrases(((Phrase(("w1", "w2"), 1.0, 1),),), PhraseSettings())
+    phrases.save(Path("p.tsv"))
+    train(config(text).with_settings({"corpus.phrases": "p.tsv"}), "r")
+    new = str(write("new.txt", ["w1", "w2", "new"] * 30))
+    extend(Path("r"), [new], Path("s"))
+    assert "w1_w2" in RunDirectory(Path("s")).load_vectors()
+    Phrases(((),), PhraseSettings()).save(Path("p.tsv"))
+    with pytest.raises(CorpusError, match="p.tsv: its phrases are not those that r"):
+        extend(Path("r"), [new], Path("t"))
 
 
 def test_text_may_come_through_a_pipe(sg_train: Command, text: Path) -> None:

@@ -215,7 +215,9 @@ def test_the_command_leaves_text_and_phrases_and_nothing_else(
         (("--threshold", "-1"), "above 0"),
         (("--delimiter", " "), "delimiter"),
         (("--connectors", "missing"), "--connectors missing: cannot be read"),
-        (("--out", "."), "is a directory; name a file"),
+        (("--out", "."), "is no ordinary file"),
+        (("--out", "t"), "is the text itself"),
+        (("--model", "./t"), "is the text itself"),
         (("--out", "no/such/out"), "cannot write no/such/out"),
         (("--out", "o", "--model", "no/such/p"), "cannot write no/such/p"),
         (("--out", "o", "--model", "./o"), "are both o; name two files"),
@@ -226,3 +228,10 @@ def test_what_cannot_be_done_is_said(sg_train: Command, arguments, message) -> N
     Path("t").write_text("a b\n")
     assert message in sg_train.refused("phrases", "t", *arguments)
     assert [path.name for path in Path().iterdir()] == ["t"]
+
+
+def test_connectors_are_split_as_the_text_is(sg_train: Command) -> None:
+    Path("t").write_text("bank of america\na b\n" * 9)
+    Path("words").write_text("OF\nThe\n")
+    how = ("--scoring", "npmi", "--min-count", "1", "--connectors", "words")
+    assert "bank_of_america" in sg_train("phrases", "t", *how).stdout

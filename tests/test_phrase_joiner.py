@@ -78,5 +78,5 @@ def test_other_phrases_make_another_corpus() -> None:
 
 def test_phrases_that_cannot_be_read_are_named() -> None:
     Path("text").write_text("a b c\n" * 9)
-    with pytest.raises(CorpusError, match="cannot read missing.tsv"):
+    with pytest.raises(CorpusError, match="cannot read phrases from missing.tsv"):
         prepare(corpus("text", phrases="missing.tsv"), VocabularyConfig(), Path("c"), 1)

@@ -59,6 +59,8 @@ HEAD = (
         (HEAD.replace('"gensim"', '"other"'), "holds no phrases"),
         ("[" * 100_000, "holds no phrases"),
         (HEAD + "1\t2.5\t3\n", "line 2: expected `PASS"),
+        (HEAD.replace('["of"]', '"of"'), "holds no phrases"),
+        (HEAD + "1\t2.5\t3\ta b\r\n", "line 2"),
         (HEAD + "1\t2.5\t3\ta b\nx\t2.5\t3\ta b\n", "line 3: expected"),
         (HEAD + "3\t2.5\t3\ta b\n", "line 2"),
         (HEAD + "0\t2.5\t3\ta b\n", "line 2"),
@@ -76,7 +78,7 @@ def test_what_is_no_file_of_phrases_is_refused(text: str, message: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(CorpusError, match="cannot read nowhere.tsv"):
+    with pytest.raises(CorpusError, match="phrases from nowhere.tsv: No such"):
         Phrases.load(Path("nowhere.tsv"))
 
 
@@ -90,6 +92,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
         (PhraseSettings(delimiter=""), "delimiter ''"),
         (PhraseSettings(delimiter=" "), "delimiter ' '"),
         (PhraseSettings(delimiter="a\u3000b"), "delimiter"),
+        (PhraseSettings(delimiter="\udcff"), "delimiter"),
     ],
 )
 def test_settings_that_find_nothing_are_refused(

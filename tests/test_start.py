@@ -153,6 +153,11 @@ def test_given_vectors_stay_as_long_as_is_asked(text: Path, engine: str) -> None
 def test_freezing_needs_something_given() -> None:
     with pytest.raises(SettingsError, match="^settings: training.freeze_words: freez"):
         Config.load(None, ["training.freeze_words=5"])
+    with pytest.raises(SettingsError, match="model.max_norm would scale frozen"):
+        Config.load(
+            None,
+            ["model.init_from=a", "training.freeze_words=5", "model.max_norm=1"],
+        )
 
 
 def test_the_command_says_how_many_words_matched_and_how_far_they_went(

@@ -75,6 +75,7 @@ def test_vectors_hold_words(vectors: WordVectors) -> None:
         lambda: vectors["x"],
         lambda: vectors[0],  # type: ignore[index]
         lambda: vectors.neighbors("w3", restrict=0),
+        lambda: vectors.neighbors("w3", 0),
         lambda: vectors.save("v", "bogus"),  # type: ignore[arg-type]
     ):
         with pytest.raises(VectorsError):

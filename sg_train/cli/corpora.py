@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from sg_train.choices import PhraseScoring
 from sg_train.cli.app import app
 from sg_train.cli.options import AsJson, Overrides, Overwrite, show
 from sg_train.errors import CorpusError, OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from sg_train.config import CorpusConfig
 
 Texts = Annotated[
     list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
@@ -71,7 +74,8 @@ def phrases(
         typer.Option(help="The formula: gensim's, word2phrase.c's or NPMI."),
     ] = "gensim",
     min_count: Annotated[
-        int, typer.Option(min=1, help="Pairs that occur less often are no phrases.")
+        int,
+        typer.Option(min=1, max=2**31, help="Pairs that occur less often are none."),
     ] = 5,
     passes: Annotated[
         int, typer.Option(min=1, max=20, help="The second pass joins phrases, too.")
@@ -104,10 +108,10 @@ def phrases(
         scoring=scoring,
         passes=passes,
         delimiter=delimiter,
-        connectors=_read_connectors(connectors),
+        connectors=_read_connectors(connectors, settings.corpus),
     )
     check_settings(asked)
-    _check_files(model, out)
+    _check_files(model, out, paths)
     if settings.corpus.phrases is not None:
         raise SettingsError(
             "corpus.phrases: joins phrases while a text is prepared, not while others "
@@ -144,29 +148,41 @@ _THRESHOLDS: dict[PhraseScoring, float] = {
 }
 
 
-def _read_connectors(name: str | None) -> tuple[str, ...]:
+def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...]:
+    """Return connector words as the text's own tokenizer has them."""
     from sg_train.corpus.phrases import ENGLISH_CONNECTORS
+    from sg_train.corpus.tokenizer import make_tokenizer
 
     if name is None:
         return ()
     if name == "english":
         return ENGLISH_CONNECTORS
     try:
-        return tuple(Path(name).read_bytes().decode().split())
+        tokens = Path(name).read_bytes().decode().split()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(
             f"--connectors {name}: cannot be read ({error}); give `english` or a file "
             "with one word a line"
         ) from error
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
+    folded = " ".join(tokens).encode().translate(tokenizer.fold).decode().split()
+    return tuple(word for token in folded for word in tokenizer.words(token))
 
 
-def _check_files(model: Path | None, out: Path | None) -> None:
-    """Refuse, before any work, files that cannot be written."""
+def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:
+    """Refuse, before any work, files that cannot or should not be written."""
+    from sg_train.corpus.reader import expand_paths
+
+    read = {Path(file).resolve() for file in expand_paths(texts)}
     for path in (model, out):
-        if path is not None and path.is_dir():
-            raise SettingsError(f"{path}: is a directory; name a file")
-        if path is not None and not path.parent.is_dir():
+        if path is None:
+            continue
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{path}: is no ordinary file; name one")
+        if not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: there is no such directory")
+        if path.resolve() in read:
+            raise SettingsError(f"{path}: is the text itself; name another file")
     if model is not None and out is not None and model.resolve() == out.resolve():
         raise SettingsError(f"--model and --out: are both {out}; name two files")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,7 +59,11 @@ def vocab(
     if top is None and search is None:
         _show_facts(_summary(words), as_json=as_json)
         return
-    rows = list(_rows(words, search))[:top]
+    rows = list(islice(_rows(words, search), top))
+    if not as_json:  # to three digits, for many are small
+        rows = [
+            {**row, "share": row["share"] and f"{row['share']:.3g}"} for row in rows
+        ]
     show(rows, as_json=as_json)
     if not rows:
         typer.echo(f"{path}: no word is like {search}", err=True)
@@ -120,7 +125,7 @@ def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
         if search is not None and not fnmatchcase(word, search):
             continue
         count = None if counts is None else int(counts[place])
-        share = None if count is None else f"{count / total:.3g}"
+        share = None if count is None else count / total
         yield {"word": word, "count": count, "share": share}
 
 

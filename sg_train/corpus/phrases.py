@@ -62,10 +62,10 @@ def check_settings(settings: PhraseSettings) -> None:
     if settings.scoring != "npmi" and not 0 < settings.threshold < math.inf:
         raise SettingsError(f"threshold {settings.threshold:g}: give one above 0")
     delimiter = settings.delimiter
-    if not delimiter or delimiter.split() != [delimiter]:
+    if not delimiter.isprintable() or delimiter.split() != [delimiter]:
         raise SettingsError(
-            f"delimiter {delimiter!r}: is empty or holds white space; a phrase has to "
-            "be one word"
+            f"delimiter {delimiter!r}: is empty or holds white space or what is no "
+            "character; a phrase has to be one word"
         )
 
 
@@ -130,14 +130,16 @@ class Phrases:
             head, *lines = path.read_bytes().decode().removesuffix("\n").split("\n")
             settings = _read_head(head, path)
         except (OSError, UnicodeDecodeError) as error:
-            raise CorpusError(f"cannot read {path}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise CorpusError(f"cannot read phrases from {path}: {reason}") from error
         passes: list[list[Phrase]] = [[] for _ in range(settings.passes)]
         for place, line in enumerate(lines, start=2):
             try:
                 number, score, count, words = line.split("\t")
                 phrase = Phrase(tuple(words.split(" ")), float(score), int(count))
                 inside = phrase.words[1:-1]
-                if len(phrase.words) < 2 or not all(phrase.words) or int(number) < 1:
+                is_sound = tuple(words.split()) == phrase.words and int(number) > 0
+                if len(phrase.words) < 2 or not is_sound:
                     raise ValueError
                 if not set(inside) <= set(settings.connectors):
                     raise ValueError
@@ -154,6 +156,8 @@ def _read_head(line: str, path: Path) -> PhraseSettings:
     try:
         head = json.loads(line)
         form = head.pop("format"), head.pop("version")
+        if not isinstance(head["connectors"], list):
+            raise TypeError
         head["connectors"] = tuple(map(str, head["connectors"]))
         settings = PhraseSettings(**head)
         check_settings(settings)

@@ -220,7 +220,9 @@ def _open_prepared(
 
 
 def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
-    settings = json.dumps([corpus.paths, *_settings(corpus, vocabulary).items()])
+    phrases = digest_of_phrases(corpus.phrases) if corpus.phrases else None
+    known = [corpus.paths, *_settings(corpus, vocabulary).items(), phrases]
+    settings = json.dumps(known)
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
     if "-" in corpus.paths:  # no other text shall take this one's place
         return Path("corpora") / f"stdin-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -248,12 +250,20 @@ def _fingerprint(
         "inputs": inputs,
     }
     if corpus.phrases is not None:
-        phrases = repr(Phrases.load(Path(corpus.phrases)))
-        known["phrases"] = hashlib.sha256(phrases.encode()).hexdigest()
+        known["phrases"] = digest_of_phrases(corpus.phrases)
     if (earlier := _earlier(vocabulary)) is not None:
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
         known["extends"] = hashlib.sha256(words.encode()).hexdigest()
     return known
+
+
+def digest_of_phrases(path: str) -> str:
+    """Return a number in hexadecimal that tells the phrases in a file from others.
+
+    Raises:
+        CorpusError: there are none.
+    """
+    return hashlib.sha256(repr(Phrases.load(Path(path))).encode()).hexdigest()
 
 
 def _identity(file: Path) -> list[str | int]:

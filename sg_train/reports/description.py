@@ -1,6 +1,7 @@
 """What a file or directory is, and how it was made."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from sg_train.corpus.encoded import (
 from sg_train.corpus.phrases import FORMAT as PHRASES_FORMAT
 from sg_train.corpus.phrases import Phrases
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import SgTrainError, VectorsError
+from sg_train.errors import SgTrainError, TrainingError, VectorsError
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors
@@ -38,11 +39,12 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         SgTrainError: it is none of these, or is damaged.
     """
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise VectorsError(f"cannot read {path}: there is no such file or directory")
     for is_one, facts in _KINDS:
         if is_one(path):
-            return dict(facts(path))
+            with _damage_named(path):
+                return dict(facts(path))
     if path.is_dir():
         raise VectorsError(
             f"{path}: a directory, but no run, prepared corpus or checkpoint"
@@ -88,10 +90,10 @@ def open_words(path: Path) -> Words:
         meta = read_meta(path)
     else:
         meta = RunDirectory.open(path).load_record().get("corpus") or {}
-    made_with = meta.get("fingerprint", {}).get("settings", {})
-    known = {
-        key: made_with[key] for key in CorpusConfig.model_fields if key in made_with
-    }
+    with _damage_named(path):
+        made_with = dict(meta.get("fingerprint", {}).get("settings", {}))
+    names = set(CorpusConfig.model_fields) & set(made_with)
+    known = {name: made_with[name] for name in names}
     vocabulary = Vocabulary.load(path / VOCABULARY_FILE)
     return Words(
         vocabulary.words,
@@ -101,6 +103,15 @@ def open_words(path: Path) -> Words:
         meta.get("distinct_words_read"),
         Config.from_values({"corpus": known}, str(path)).corpus,
     )
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Say of what is not as we write it that it is damaged."""
+    try:
+        yield
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path}: damaged ({error!r})") from error
 
 
 def _run(path: Path) -> Facts:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sg_train.corpus.prepare import open_corpus
+from sg_train.config import Config
+from sg_train.corpus.encoded import is_prepared
+from sg_train.corpus.prepare import digest_of_phrases, open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import OutputError, SettingsError, TrainingError
+from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.ranks import is_launched_with_others
 from sg_train.training.assembly import threads_of
 from sg_train.training.run import train
@@ -58,22 +60,7 @@ def extend(
     old = RunDirectory.open(run)
     old.check_done()
     RunDirectory(out).check_free(overwrite=overwrite)
-    settings: dict[str, Any] = {
-        "corpus.paths": list(texts),
-        "corpus.prepared": None,
-        "vocabulary.extends": str(run),
-        "model.init_from": str(run),
-        "model.init_v": True,
-        "training.freeze_words": 0,
-        "sweep.values": {},
-    }
-    config = old.load_config().with_settings(settings).with_overrides(overrides)
-    if anchor:
-        if _is_set("training.freeze_words", overrides):
-            raise SettingsError(
-                "--anchor: keeps old vectors for good; leave it or freeze_words out"
-            )
-        config = config.with_settings({"training.freeze_words": None})
+    config = _config(old, texts, overrides, anchor=anchor)
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
     if corpus.meta["fingerprint"]["inputs"] is None:  # a pipe cannot be read again
         config = config.with_settings({"corpus.paths": [str(corpus.path)]})
@@ -94,6 +81,50 @@ def extend(
         f"{len(now - before)} new ones; {len(before - now)} left out"
     )
     train(config, out, overwrite=overwrite, say=say, notes=notes)
+
+
+def _config(
+    old: RunDirectory, texts: Sequence[str], overrides: Sequence[str], *, anchor: bool
+) -> Config:
+    """Return the settings of a run that extends another, but for its rate."""
+    settings: dict[str, Any] = {
+        "corpus.paths": list(texts),
+        "corpus.prepared": None,
+        "vocabulary.extends": str(old.path),
+        "model.init_from": str(old.path),
+        "model.init_v": True,
+        "training.freeze_words": 0,
+        "sweep.values": {},
+    }
+    config = old.load_config().with_settings(settings).with_overrides(overrides)
+    if anchor:
+        if _is_set("training.freeze_words", overrides):
+            raise SettingsError(
+                "--anchor: keeps old vectors for good; leave it or freeze_words out"
+            )
+        config = config.with_settings({"training.freeze_words": None})
+    if config.sweep.values:
+        raise SettingsError("sweep.values: extend makes one run; leave them out")
+    for path in texts:
+        if is_prepared(Path(path)):
+            raise CorpusError(
+                f"{path}: a prepared corpus; give the text itself, whose words have to "
+                f"be counted together with those of {old.path}"
+            )
+    _check_phrases(old, config)
+    return config
+
+
+def _check_phrases(old: RunDirectory, config: Config) -> None:
+    """See that new text is joined as the old one was."""
+    if config.corpus.phrases is None:
+        return
+    fingerprint = old.load_record()["corpus"]["fingerprint"]
+    if digest_of_phrases(config.corpus.phrases) != fingerprint.get("phrases"):
+        raise CorpusError(
+            f"{config.corpus.phrases}: its phrases are not those that {old.path} was "
+            "trained with; bring them back"
+        )
 
 
 def _is_set(key: str, overrides: Sequence[str]) -> bool:

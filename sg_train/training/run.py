@@ -84,6 +84,10 @@ def train(
             return
         ranks.first(lambda: run.check_free(overwrite=overwrite))
         check_engine(config)
+        if config.sweep.values:
+            raise SettingsError(
+                "sweep.values: are many runs, this is for one; sg-train train does them"
+            )
         ranks.first(lambda: check_start(config, run))
         ranks.wait_at_most(config.distributed.timeout_seconds)
         corpus = _open_corpus(config, ranks)

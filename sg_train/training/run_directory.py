@@ -352,7 +352,11 @@ class RunDirectory:
         try:
             return self.given_file.read_bytes().decode().removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise TrainingError(f"cannot read {self.given_file}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise TrainingError(
+                f"cannot read {self.given_file}: {reason}; it says which vectors are "
+                "frozen, so train the run anew"
+            ) from error
 
 
 def to_vectors(

@@ -239,5 +239,7 @@ class WordVectors(Rows):
     def _best(
         self, scores: NDArray[np.float32], not_these: NDArray[np.int64], count: int
     ) -> list[tuple[str, float]]:
+        if count < 1:
+            raise VectorsError(f"the {count} best words are none")
         rows = best_rows(scores, not_these, count).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
