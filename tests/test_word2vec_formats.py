@@ -157,3 +157,9 @@ def test_what_is_written_is_read_back(
     with pytest.raises(OutputError, match="v: what was written reads back"):
         save_vectors(vectors, tmp_path / "v", form)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_that_look_like_text_are_binary_all_the_same(tmp_path) -> None:
+    looks = np.frombuffer(b"-\nU[-\nU[", dtype="<f4").reshape(1, 2)
+    save_vectors(WordVectors(["0"], looks), tmp_path / "v", "binary")
+    np.testing.assert_array_equal(load_vectors(tmp_path / "v").matrix, looks)

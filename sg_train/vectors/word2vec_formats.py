@@ -272,7 +272,7 @@ def _is_text(file: BinaryIO, dimension: int) -> bool:
     line = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * dimension)
     file.seek(start)
     fields = line.split()[1:]
-    if _are_numbers(fields):
+    if len(fields) == dimension and all(map(_is_number, fields)):
         return True
     # A damaged row of text is still text: fields that can be printed.
     try:
