@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 from sg_train.choices import VectorFormat
 from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import SgTrainError
+from sg_train.reports.description import describe, open_words
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors, save_vectors
@@ -95,6 +97,12 @@ def or_one_line(parser: str) -> Iterator[None]:
     except SgTrainError as error:
         # What the command line makes one line of; nothing else may come out.
         assert str(error).strip()  # noqa: PT017
+
+
+def look_at(path: Path) -> None:
+    for look in (describe, open_words):
+        with or_one_line(look.__name__):
+            assert look(path)
 
 
 def check(vectors: Rows) -> None:
@@ -219,6 +227,30 @@ def test_vocabularies(damage) -> None:
         assert (vocabulary.counts > 0).all()
 
 
+PHRASES = Phrases(
+    ((Phrase(("a", "of", "b"), 2.5, 9), Phrase(("c", "d"), 1.0, 5)),) * 2,
+    PhraseSettings(passes=2, connectors=("of",)),
+)
+
+
+@hostile
+@given(damage=damages())
+def test_phrases(damage) -> None:
+    PHRASES.save(Path("p.tsv"))
+    Path("p.tsv").write_bytes(damage(Path("p.tsv").read_bytes()))
+    Path("t").write_text("a of b c d\nc d b\n" * 9)
+    settings = CorpusConfig(paths=["t"], phrases="p.tsv")
+    with or_one_line("phrases"):
+        phrases = Phrases.load(Path("p.tsv"))
+        assert len(phrases.passes) == phrases.settings.passes
+        corpus = prepare(
+            settings, VocabularyConfig(min_count=1), Path("c"), 1, overwrite=True
+        )
+        assert corpus.vocabulary.counts.sum() == corpus.words
+        assert all(word.split() == [word] for word in corpus.vocabulary.words)
+    look_at(Path("p.tsv"))
+
+
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "cp1252", "shift-jis"]
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
@@ -282,6 +314,8 @@ def test_prepared_corpora(name: str, damage) -> None:
     whole = file.read_bytes()
     file.write_bytes(damage(whole))
     try:
+        look_at(Path("c"))
+        look_at(file)
         with or_one_line(f"corpus, {name}"):
             corpus = EncodedCorpus.load(Path("c"))
             for number in range(len(corpus.block_starts) - 1):
@@ -305,6 +339,7 @@ def test_checkpoints(name: str, damage) -> None:
     Path("k/state.json").write_bytes(state.to_json(weights))
     file = Path("k", name)
     file.write_bytes(damage(file.read_bytes()))
+    look_at(Path("k"))
     with or_one_line(f"checkpoint, {name}"):
         found, read = checkpoint.load(Path("k"))
         assert found == state
@@ -324,3 +359,6 @@ def test_records_of_a_run(damage) -> None:
     run.record_file.write_bytes(damage(b'{"config_hash": "x", "corpus": {"words": 1}}'))
     with or_one_line("record"):
         assert isinstance(run.load_record(), dict)
+    Path("r/config.yaml").write_bytes(YAML)
+    Path("r/vocabulary.tsv").write_text("a\t1\n")
+    look_at(run.path)
