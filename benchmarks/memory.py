@@ -65,7 +65,7 @@ def peak(*arguments: str) -> float:
 
 
 def row(meta: dict[str, Any], command: str, used: float, formula: float) -> None:
-    sizes = (meta["words_read"], meta["distinct_words_read"], meta["vocabulary"])
+    sizes = (meta["words_read"], meta["distinct_words_counted"], meta["vocabulary"])
     print(
         f"| {' | '.join(f'{size:,}' for size in sizes)} | {command} | "
         f"{used / 1e6:,.0f} | {formula / 1e6:,.0f} | {used / formula:.2f} |",
@@ -99,7 +99,7 @@ def main() -> None:
                 )
                 meta = json.loads((corpus / "meta.json").read_text())
                 fixed = 210e6 + 70e6 * min(1.0, size / 24e6)  # libraries, and chunks
-                formula = fixed + 250.0 * meta["distinct_words_read"]
+                formula = fixed + 250.0 * meta["distinct_words_counted"]
                 if limit != "null":
                     most = fixed + 1e6 * int(limit) + 400 * meta["vocabulary"]
                     formula = min(formula, most)

@@ -104,7 +104,7 @@ def test_words_are_opened_with_what_is_known_of_their_text(run: Path) -> None:
     (prepared,) = Path("corpora").iterdir()
     for path in (run, prepared):
         words = open_words(path)
-        assert (words.kept, words.read, words.distinct_read) == (615, 615, 30)
+        assert (words.kept, words.read, words.distinct) == (615, 615, 30)
         assert words.corpus.tokenizer == "words"
     alone = open_words(run / "vocabulary.tsv")
     assert alone.read is None
@@ -122,8 +122,12 @@ def test_what_an_extended_run_knows_is_of_its_own_text(
     Path("new.txt").write_text("w1 new\n" * 80)
     assert sg_train("extend", run, "new.txt", "--out", "s").exit_code == 0
     words = open_words(Path("s"))
-    assert (words.kept, words.read, words.distinct_read) == (160, 160, None)
-    assert words.counts.sum() == 615 + 160
+    assert (words.kept, words.read) == (160, 160)
+    assert words.counts.sum() == words.counted == 615 + 160
+    assert words.distinct == 31
+    shown = sg_train("vocab", "s", "--top", "1").stdout
+    assert shown == f"w1\t87\t{87 / 775:.3g}\n"
+    assert "share kept\t1.0000\n" in sg_train("vocab", "s").stdout
 
 
 def test_files_of_another_version_are_named(run: Path) -> None:
@@ -160,7 +164,7 @@ def test_vocab_shows_counts_and_what_is_out_of_it(
     assert sg_train("prepare", text, *arguments).exit_code == 0
     assert sg_train("vocab", "c").stdout == (
         "vocabulary\t16\nwords kept\t440\nwords read\t615\nshare kept\t0.7154\n"
-        "distinct words read\t30\nleast count\t20\n"
+        "distinct words counted\t30\nleast count\t20\n"
     )
     assert sg_train("vocab", "c", "--top", "2").stdout == (
         "w29\t35\t0.0569\nw28\t34\t0.0553\n"

@@ -220,6 +220,19 @@ def test_new_text_is_joined_by_the_phrases_of_the_old(text: Path) -> None:
     Phrases(((),), PhraseSettings()).save(Path("p.tsv"))
     with pytest.raises(CorpusError, match="p.tsv: its phrases are not those that r"):
         extend(Path("r"), [new], Path("t"))
+    with pytest.raises(SettingsError, match="r was trained with phrases"):
+        extend(Path("r"), [new], Path("t"), ["corpus.phrases=null"])
+    train(config(text), "plain")
+    with pytest.raises(SettingsError, match="plain was trained without; leave it out"):
+        extend(Path("plain"), [new], Path("t"), ["corpus.phrases=p.tsv"])
+
+
+def test_a_damaged_record_is_named(text: Path) -> None:
+    train(config(text), "r")
+    run = RunDirectory(Path("r"))
+    run.save_record({**run.load_record(), "first_learning_rate": "x"})
+    with pytest.raises(TrainingError, match="run.json: damaged"):
+        extend(Path("r"), [str(text)], Path("s"))
 
 
 def test_text_may_come_through_a_pipe(sg_train: Command, text: Path) -> None:

@@ -52,7 +52,10 @@ def test_parts_have_the_ids_that_one_process_gives_the_whole(
     for part in parts:
         assert list(part.vocabulary.words) == list(whole.vocabulary.words)
         assert np.array_equal(part.vocabulary.counts, whole.vocabulary.counts)
-        assert part.meta["distinct_words_read"] == whole.meta["distinct_words_read"]
+        for key in ("words_counted", "distinct_words_counted"):
+            assert part.meta[key] == whole.meta[key]
+    read = [part.meta["words_read"] for part in parts]
+    assert sum(read) == whole.meta["words_read"] == whole.meta["words_counted"]
     ids = [(part.path / "ids.i32").read_bytes() for part in parts]
     assert b"".join(ids) == (whole.path / "ids.i32").read_bytes()
     lengths = [

@@ -57,7 +57,7 @@ def test_a_corpus_with_phrases_is_that_of_the_joined_text(
     assert one.checksum == other.checksum
     assert one.vocabulary.words == other.vocabulary.words
     assert one.vocabulary.counts.tolist() == other.vocabulary.counts.tolist()
-    for key in ("words", "words_read", "distinct_words_read", "sentences"):
+    for key in ("words", "words_read", "distinct_words_counted", "sentences"):
         assert one.meta[key] == other.meta[key]
 
 

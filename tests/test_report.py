@@ -88,6 +88,17 @@ def test_a_run_without_its_records_still_makes_a_page(
     assert "<svg" not in Path("r.html").read_text()
 
 
+def test_an_extended_run_makes_a_page(sg_train: Command, text: Path) -> None:
+    small = ("--set", "model.dimension=8", "--set", "sampling.subsample=0")
+    assert sg_train("train", "--corpus", text, "--out", "r", *small).exit_code == 0
+    Path("new.txt").write_text("w1 new\n" * 80)
+    assert sg_train("extend", "r", "new.txt", "--out", "s").exit_code == 0
+    assert sg_train("report", "s", "-o", "s.html").exit_code == 0
+    page = Path("s.html").read_text()
+    for expected in ("160</b> words of text", "0.00%</b> out of"):
+        assert expected in page
+
+
 def test_few_words_make_a_page_without_a_map() -> None:
     vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
     write_report(Path("r.html"), vectors, [], title="t")

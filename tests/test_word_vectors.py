@@ -76,6 +76,8 @@ def test_vectors_hold_words(vectors: WordVectors) -> None:
         lambda: vectors[0],  # type: ignore[index]
         lambda: vectors.neighbors("w3", restrict=0),
         lambda: vectors.neighbors("w3", 0),
+        lambda: vectors.neighbors([]),
+        lambda: vectors.neighbors(3),  # type: ignore[arg-type]
         lambda: vectors.save("v", "bogus"),  # type: ignore[arg-type]
     ):
         with pytest.raises(VectorsError):

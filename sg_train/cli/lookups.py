@@ -120,7 +120,7 @@ def _show_facts(facts: dict[str, Any], *, as_json: bool) -> None:
 
 def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
     counts = words.counts
-    total = 0 if counts is None else words.read or int(counts.sum())
+    total = 0 if counts is None else words.counted or int(counts.sum())
     for place, word in enumerate(words.words):
         if search is not None and not fnmatchcase(word, search):
             continue
@@ -135,8 +135,8 @@ def _summary(words: "Words") -> dict[str, Any]:
         facts["words kept"] = words.kept
         facts["words read"] = words.read
         facts["share kept"] = words.kept / words.read
-    if words.distinct_read is not None:
-        facts["distinct words read"] = words.distinct_read
+    if words.distinct is not None:
+        facts["distinct words counted"] = words.distinct
     if words.counts is not None:
         facts["least count"] = int(words.counts[-1])
     return facts

@@ -178,7 +178,7 @@ def _make(
     _check_enough(kept, total, vocabulary, corpus.paths)
     kept.save(directory / VOCABULARY_FILE)
     digest = hashlib.sha256("\n".join(kept.words).encode())
-    words, sentences = _renumber(spool, final, directory, digest)
+    words, sentences, read = _renumber(spool, final, directory, digest)
     if not words:
         raise CorpusError(
             f"{', '.join(corpus.paths)}: none of its words is in the vocabulary; lower "
@@ -193,8 +193,9 @@ def _make(
         "words": words,
         "sentences": sentences,
         "vocabulary": len(kept),
-        "words_read": total.words - (int(earlier.counts.sum()) if earlier else 0),
-        "distinct_words_read": None if earlier else total.distinct,
+        "words_read": read,
+        "words_counted": total.words,
+        "distinct_words_counted": total.distinct,
         "checksum": digest.hexdigest()[:32],
     }
 
@@ -437,21 +438,23 @@ def _check_enough(
 
 def _renumber(
     spool: Spool, final: NDArray[np.int32], directory: Path, digest: "hashlib._Hash"
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Write final ids and sentence offsets, without the words whose final id is -1.
 
     Both go into `digest` too.
 
     Returns:
-        How many words and how many sentences were written; empty ones are dropped.
+        How many words and how many sentences were written (empty ones are dropped),
+        and how many words were read.
     """
-    sentences, words = 0, 0
+    sentences, words, read = 0, 0, 0
     with (
         (directory / IDS_FILE).open("wb") as ids_file,
         (directory / OFFSETS_FILE).open("wb") as offsets_file,
     ):
         offsets_file.write(np.zeros(1, dtype="<i8").data)
         for provisional, ends in spool.read():
+            read += len(provisional)
             ids = final[provisional]
             kept = ids >= 0
             content = ids[kept].astype("<i4", copy=False)
@@ -463,4 +466,4 @@ def _renumber(
             digest.update(offsets.astype("<i8", copy=False).data)
             sentences += len(offsets)
             words += int(kept_until[-1])
-    return words, sentences
+    return words, sentences, read

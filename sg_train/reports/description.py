@@ -59,8 +59,10 @@ class Words(NamedTuple):
         words: the most frequent first.
         counts: (V,) how often each occurs; None of a vector file.
         kept: how many words of the text are among them, if that is known.
-        read: how many words there were, likewise.
-        distinct_read: how many different ones, likewise.
+        read: how many words the text has, likewise.
+        counted: how many words were counted: of the text, and of other ranks' texts and
+            of those that it extends. Likewise.
+        distinct: how many different ones those are, likewise.
         corpus: how the text was split.
     """
 
@@ -68,7 +70,8 @@ class Words(NamedTuple):
     counts: NDArray[np.int64] | None
     kept: int | None
     read: int | None
-    distinct_read: int | None
+    counted: int | None
+    distinct: int | None
     corpus: CorpusConfig
 
 
@@ -85,7 +88,7 @@ def open_words(path: Path) -> Words:
             words = vocabulary.words
         else:
             words, counts = load_vectors(path).words, None
-        return Words(words, counts, None, None, None, CorpusConfig())
+        return Words(words, counts, None, None, None, None, CorpusConfig())
     if is_prepared(path):
         meta = read_meta(path)
     else:
@@ -100,7 +103,8 @@ def open_words(path: Path) -> Words:
         vocabulary.counts,
         meta.get("words"),
         meta.get("words_read"),
-        meta.get("distinct_words_read"),
+        meta.get("words_counted"),
+        meta.get("distinct_words_counted"),
         Config.from_values({"corpus": known}, str(path)).corpus,
     )
 
@@ -157,7 +161,8 @@ def _corpus(path: Path) -> Facts:
         "sentences",
         "vocabulary",
         "words_read",
-        "distinct_words_read",
+        "words_counted",
+        "distinct_words_counted",
     ):
         yield key.replace("_", " "), meta.get(key)
     for key, value in meta["fingerprint"]["settings"].items():

@@ -125,10 +125,10 @@ def _facts(
         return facts
     corpus = run.load_record().get("corpus", {})
     read, kept = corpus.get("words_read", 0), corpus.get("words", 0)
-    if read and "distinct_words_read" in corpus:
+    if read and "distinct_words_counted" in corpus:
         facts += [
             (f"{read:,}", "words of text"),
-            (f"{corpus['distinct_words_read']:,}", "distinct"),
+            (f"{corpus['distinct_words_counted']:,}", "distinct"),
             (f"{kept:,}", "of words with a vector"),
             (f"{1 - kept / read:.2%}", "out of vocabulary"),
         ]

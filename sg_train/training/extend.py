@@ -33,8 +33,8 @@ def extend(
     usual. What the old run left out of its vocabulary it does not know: such words
     count from the new text alone. Only the new text is trained on. Its learning rate
     begins where a schedule over all texts in a row would have come to, final + (first -
-    final) * new words / all words with the first run's first rate, and falls to the
-    final one.
+    final) * new words / all words with the rate of the first run (or of one that was
+    extended at a rate of its own), and falls to the final one.
 
     Args:
         run: the finished run.
@@ -118,9 +118,19 @@ def _config(
 def _check_phrases(old: RunDirectory, config: Config) -> None:
     """See that new text is joined as the old one was."""
     if config.corpus.phrases is None:
+        if old.load_config().corpus.phrases is not None:
+            raise SettingsError(
+                f"corpus.phrases: {old.path} was trained with phrases; leave them as "
+                "they were"
+            )
         return
-    fingerprint = old.load_record()["corpus"]["fingerprint"]
-    if digest_of_phrases(config.corpus.phrases) != fingerprint.get("phrases"):
+    corpus = old.load_record().get("corpus") or {}
+    before = (corpus.get("fingerprint") or {}).get("phrases")
+    if before is None:
+        raise SettingsError(
+            f"corpus.phrases: {old.path} was trained without; leave it out"
+        )
+    if digest_of_phrases(config.corpus.phrases) != before:
         raise CorpusError(
             f"{config.corpus.phrases}: its phrases are not those that {old.path} was "
             "trained with; bring them back"
@@ -134,4 +144,8 @@ def _is_set(key: str, overrides: Sequence[str]) -> bool:
 def _first_rate(run: RunDirectory) -> float:
     """Return the rate at which the schedule began that a run is the last part of."""
     first = run.load_record().get("first_learning_rate")
-    return run.load_config().training.learning_rate if first is None else float(first)
+    if first is None:
+        return run.load_config().training.learning_rate
+    if not isinstance(first, float | int):
+        raise TrainingError(f"{run.record_file}: damaged (first_learning_rate)")
+    return float(first)

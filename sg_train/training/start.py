@@ -1,7 +1,7 @@
 """Vectors that a run starts from: another run's, or those of any vector file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def start(
         some = ", ".join(given.unused[:3]) + ", ..." * (len(given.unused) > 3)
         line += f"; {len(given.unused)} of its own are not among them: {some}"
     say(line)
-    return given
+    return replace(given, unused=())  # which other ranks have no use for
 
 
 def given_before(run: RunDirectory, config: Config) -> Given | None:

@@ -1,7 +1,7 @@
 """Words and their vectors, and what can be asked of them."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,7 @@ class WordVectors(Rows):
 
     def neighbors(
         self,
-        word: str | Sequence[str],
+        word: str | Iterable[str],
         top: int = 10,
         *,
         restrict: int | None = None,
@@ -137,7 +137,12 @@ class WordVectors(Rows):
         Raises:
             VectorsError: `word` has no vector.
         """
-        words = [word] if isinstance(word, str) else word
+        if isinstance(word, str) or not isinstance(word, Iterable):
+            words = [word]
+        else:
+            words = list(word)
+        if not words:
+            raise VectorsError("no word is given whose neighbours to look for")
         own = np.array([self.id(each) for each in words])
         query = unit(self.unit_rows(own).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
