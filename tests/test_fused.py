@@ -61,15 +61,8 @@ def weights(model: SkipGram) -> list[np.ndarray]:
     return [weight.detach().numpy() for weight in model.parameters()]
 
 
-# Each is compiled for itself, so all numbers of targets are tried with one width alone.
-@pytest.mark.parametrize(
-    ("lanes", "negatives"),
-    [
-        *((8, negatives) for negatives in NEGATIVES),
-        *((4, negatives) for negatives in (1, 20)),
-        *((16, negatives) for negatives in (1, 7, 15)),
-    ],
-)
+@pytest.mark.parametrize("lanes", WIDTHS)
+@pytest.mark.parametrize("negatives", NEGATIVES)
 def test_the_step_is_that_of_the_formula(lanes: int, negatives: int) -> None:
     place, collisions, repeats = Place(2, 1), 0, 0
     for dimension in DIMENSIONS:
