@@ -67,12 +67,16 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_directory(beside: Path) -> Iterator[Path]:
-    """Yield a new hidden directory beside a path, which is removed in the end.
+def scratch_directory(beside: Path | None) -> Iterator[Path]:
+    """Yield a new directory, which is removed in the end.
+
+    Args:
+        beside: what it is hidden beside; by default it is where temporary files go.
 
     Raises:
         OutputError: the parent is missing or not writable, or the disk is full.
     """
+    beside = beside or Path(tempfile.gettempdir()) / "sg-train"
     target = beside.resolve()
     with _one_line_errors(beside):
         path = Path(tempfile.mkdtemp(prefix=_aside(target), dir=target.parent))

@@ -7,7 +7,8 @@ import pytest
 from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.errors import SettingsError, SgTrainError, TrainingError, VectorsError
-from sg_train.reports.description import describe, open_words
+from sg_train.reports.description import describe
+from sg_train.reports.words import open_words
 from sg_train.training.run import train
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.word_vectors import WordVectors
@@ -31,7 +32,8 @@ def test_a_run_is_described(run: Path, text: Path) -> None:
     assert facts["training.epochs"] == 2
     assert facts["text"] == str(text)
     assert "export.format" not in facts  # it is as by default
-    assert describe(run / "run.json") == facts
+    for name in ("run.json", ".lock"):
+        assert describe(run / name) == facts
     (run / "state.json").unlink()
     assert describe(run)["state"] == "not finished, without a checkpoint"
     (run / "checkpoints/000000001").mkdir(parents=True)
@@ -54,9 +56,14 @@ def test_the_files_of_a_run_are_described(run: Path) -> None:
     assert describe(run / "metrics.jsonl")["lines"] == 2
     end = describe(run / "state.json")
     assert (end["kind"], end["blocks done"], end["dimension"]) == ("checkpoint", 2, 8)
+    assert end["format version"] == 1
     (run / "checkpoints").mkdir()
     for name in ("state.json", "weights.safetensors"):
-        (run / "checkpoints" / name).write_bytes((run / name).read_bytes())
+        for number in ("000000001", "000000002"):
+            one = run / "checkpoints" / number
+            one.mkdir(exist_ok=True)
+            (one / name).write_bytes((run / name).read_bytes())
+    assert describe(run / "checkpoints/000000001") == end
     assert describe(run / "checkpoints") == end
 
 
@@ -89,6 +96,11 @@ def test_vectors_of_any_tool_are_described() -> None:
             "dimension": 3,
             "first words": "a b",
         }
+    vectors.save("v.npy", "npy")
+    assert describe(Path("v.words.txt")) == describe(Path("v.npy"))
+    assert describe(Path("v.npy"))["first words"] == "a b"
+    vectors.save("v", "projector")
+    assert describe(Path("v")) == {"kind": "vectors for TensorBoard's projector"}
 
 
 @pytest.mark.parametrize("name", ["missing", "directory", "text.md", "broken.yaml"])

@@ -25,7 +25,8 @@ from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import SgTrainError
-from sg_train.reports.description import describe, open_words
+from sg_train.reports.description import describe
+from sg_train.reports.words import open_words
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors, save_vectors

@@ -89,6 +89,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
         (PhraseSettings(threshold=0), "above 0"),
         (PhraseSettings(threshold=float("nan")), "above 0"),
         (PhraseSettings(scoring="other"), "no such formula"),  # type: ignore[arg-type]
+        (PhraseSettings(connectors=("of", "of")), "stands there twice"),
         (PhraseSettings(delimiter=""), "delimiter ''"),
         (PhraseSettings(delimiter=" "), "delimiter ' '"),
         (PhraseSettings(delimiter="a\u3000b"), "delimiter"),

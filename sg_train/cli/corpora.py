@@ -1,7 +1,6 @@
 """Commands that turn text into what is trained on: prepare, phrases."""
 
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -119,8 +118,7 @@ def phrases(
         )
     threads = settings.training.threads or available_cpus()
     corpus = settings.corpus.model_copy(update={"paths": paths})
-    beside = out or model or Path(gettempdir()) / "sg-train"
-    with scratch_directory(beside) as directory:
+    with scratch_directory(out or model) as directory:
         found = find_phrases(corpus, asked, directory, threads)
         if out is not None:
             found.save(out, threads)
@@ -166,7 +164,8 @@ def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...
         ) from error
     tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
     folded = " ".join(tokens).encode().translate(tokenizer.fold).decode().split()
-    return tuple(word for token in folded for word in tokenizer.words(token))
+    words = (word for token in folded for word in tokenizer.words(token))
+    return tuple(dict.fromkeys(words))
 
 
 def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:

@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from sg_train.cli.options import AsJson, MatrixOption, Vectors, load_vectors, sh
 from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
-    from sg_train.reports.description import Words
+    from sg_train.reports.words import Words
 
 
 @app.command(epilog="Example: sg-train vocab runs/example --search 'gold*' --top 5")
@@ -43,7 +42,7 @@ def vocab(
     words of another text it lacks, split as its own text was, and the most frequent
     ones.
     """
-    from sg_train.reports.description import open_words
+    from sg_train.reports.words import open_words
 
     words = open_words(path)
     if text:
@@ -146,11 +145,11 @@ def _coverage(
     words: "Words", text: list[str], top: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from sg_train.corpus.coverage import measure_coverage
+    from sg_train.files import scratch_directory
     from sg_train.machine import available_cpus
 
     corpus = words.corpus.model_copy(update={"paths": text})
-    with TemporaryDirectory(prefix="sg-train-") as name:
-        directory = Path(name)
+    with scratch_directory(None) as directory:
         found = measure_coverage(words.words, corpus, directory, available_cpus(), top)
     facts = {
         "words": found.words,

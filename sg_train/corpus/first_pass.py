@@ -38,6 +38,10 @@ class Spool:
         self._limit = max_sentence_length
         self._unended = 0  # words so far of a sentence whose end has not been read
 
+    def next(self, name: str) -> "Spool":
+        """Return an empty spool beside this one, for another pass."""
+        return Spool(self._ids.parent, self._limit, name)
+
     def __enter__(self) -> "Spool":
         self._ids_file = self._ids.open("wb")
         self._lengths_file = self._lengths.open("wb")

@@ -182,6 +182,5 @@ def add_up(
 
 def count(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the distinct numbers but -1, rising, and how often each occurs."""
-    numbers = np.sort(numbers[numbers >= 0])
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    return numbers[starts], np.diff(starts, append=len(numbers))
+    distinct, counts = np.unique(numbers[numbers >= 0], return_counts=True)
+    return distinct, counts

@@ -126,15 +126,12 @@ def find_phrases(
     if not len(words):
         raise CorpusError(f"{', '.join(corpus.paths)}: no words in it")
     if ids is not None:
-        spool = _renumbered(spool, ids, directory, corpus.max_sentence_length)
+        spool = _renumbered(spool, ids)
     finder = _Finder(words, settings, directory, threads)
     found, joiner = finder.find(spool)
     passes = [found]
     for number in range(1, settings.passes):
-        joined = Spool(directory, corpus.max_sentence_length, f"pass-{number}")
-        join_spool(spool, joined, [joiner], threads)
-        spool.remove()
-        spool = joined
+        spool, _ = join_spool(spool, f"pass-{number}", [joiner], threads)
         found, joiner = finder.find(spool)
         passes.append(found)
     phrases = Phrases(tuple(passes), settings)
@@ -165,10 +162,9 @@ class _Finder:
         self._directory = directory
         self._threads = threads
         self._connectors = np.zeros(len(words), dtype=np.int32)
-        for number, word in enumerate(dict.fromkeys(settings.connectors), start=1):
-            self._connectors[pc.equal(words, word).to_numpy(zero_copy_only=False)] = (
-                number
-            )
+        for number, word in enumerate(settings.connectors, start=1):
+            is_word = pc.equal(words, word).to_numpy(zero_copy_only=False)
+            self._connectors[is_word] = number
         # Words that a phrase might be spelt like.
         like = pc.match_substring(words, settings.delimiter)
         places = np.flatnonzero(like.to_numpy(zero_copy_only=False))
@@ -239,8 +235,7 @@ class _Finder:
 
     def _spell(self, numbers: PairNumbers, pair: int) -> tuple[str, ...]:
         first, between, second = numbers.words(pair)
-        connectors = list(dict.fromkeys(self._settings.connectors))
-        inside = (connectors[digit - 1] for digit in between)
+        inside = (self._settings.connectors[digit - 1] for digit in between)
         return self._word(first), *inside, self._word(second)
 
     def _word(self, number: int) -> str:
@@ -298,10 +293,8 @@ def _count_chunk(
     return pairs.count(ids.astype(np.int64)), pairs.count(pair)
 
 
-def _renumbered(
-    spool: Spool, ids: NDArray[np.int32], directory: Path, limit: int
-) -> Spool:
-    renumbered = Spool(directory, limit, "renumbered")
+def _renumbered(spool: Spool, ids: NDArray[np.int32]) -> Spool:
+    renumbered = spool.next("renumbered")
     with renumbered:
         for provisional, ends in spool.read():
             lengths = np.diff(ends, prepend=0).astype(np.int32)

@@ -55,6 +55,8 @@ class Joiner:
             The new ids, where in them each sentence ends, and which pairs were joined,
             as places in `joined`.
         """
+        if not self.size:
+            return ids, ends, np.zeros(0, dtype=np.int64)
         local = ids
         if self._places is not None:
             local = self._places[ids]
@@ -62,9 +64,8 @@ class Joiner:
         places, pair = self._numbers.of(local, ends)
         likely = self._begins[local[places[:-1]]] & self._ends[local[places[1:]]]
         at = np.flatnonzero(likely & (pair >= 0))
-        which = np.searchsorted(self._joined, pair[at])
-        which[which == len(self._joined)] = 0
-        is_joined = self._joined[which] == pair[at] if len(self._joined) else at < 0
+        which = np.searchsorted(self._joined, pair[at]).clip(max=self.size - 1)
+        is_joined = self._joined[which] == pair[at]
         at, which = at[is_joined], which[is_joined]
         # Of pairs one after the other, which share words, every second one is joined.
         starts = np.flatnonzero(np.diff(at, prepend=-2) > 1)
@@ -72,7 +73,7 @@ class Joiner:
         odd = (np.arange(len(at)) - np.repeat(starts, lengths)) % 2 == 1
         at, which = at[~odd], which[~odd]
         kept = np.ones(len(ids), dtype=bool)
-        first, last = places[at], places[at + 1] if len(at) else at
+        first, last = places[at], places[at + 1]
         for step in range(1, int((last - first).max(initial=0)) + 1):
             kept[first[last - first >= step] + step] = False
         new = ids.copy()
@@ -81,20 +82,18 @@ class Joiner:
 
 
 def join_phrases(
-    phrases: Phrases,
-    spool: Spool,
-    joined: Spool,
-    counter: WordCounter,
-    threads: int,
-) -> None:
+    phrases: Phrases, spool: Spool, counter: WordCounter, threads: int
+) -> Spool:
     """Join phrases in a text that has been read, and count words and phrases anew.
 
     Args:
         phrases: what is joined.
-        spool: the text.
-        joined: where it goes.
+        spool: the text, which is removed.
         counter: what read it.
         threads: how many work at the same time.
+
+    Returns:
+        The joined text.
     """
     every = [phrase for each in phrases.passes for phrase in each]
     names = list(dict.fromkeys(map(phrases.name, every)))
@@ -113,7 +112,9 @@ def join_phrases(
     joiners = [
         _joiner(phrases, each, known, by_name, places) for each in phrases.passes
     ]
-    counts = join_spool(spool, joined, [joiner for joiner, _ in joiners], threads)
+    joined, counts = join_spool(
+        spool, "joined", [joiner for joiner, _ in joiners], threads
+    )
     changes: Counter[str] = Counter()
     for (_, ordered), how_often in zip(joiners, counts, strict=True):
         for phrase, count in zip(ordered, how_often.tolist(), strict=True):
@@ -121,6 +122,7 @@ def join_phrases(
             for word in phrase.words:
                 changes[word] -= count
     counter.add(changes, np.array(list(changes.values()), dtype=np.int64))
+    return joined
 
 
 def _joiner(
@@ -151,12 +153,12 @@ def _joiner(
 
 
 def join_spool(
-    spool: Spool, joined: Spool, joiners: Sequence[Joiner], threads: int
-) -> list[NDArray[np.int64]]:
-    """Join pass by pass, from one spool into another.
+    spool: Spool, name: str, joiners: Sequence[Joiner], threads: int
+) -> tuple[Spool, list[NDArray[np.int64]]]:
+    """Join pass by pass, from one spool, which is removed, into a new one.
 
     Returns:
-        For each pass how often each of its pairs was joined.
+        The new spool, and for each pass how often each of its pairs was joined.
     """
 
     def join(
@@ -169,6 +171,7 @@ def join_spool(
             done.append(np.bincount(which, minlength=joiner.size))
         return len(chunk[0]), ids, ends, done
 
+    joined = spool.next(name)
     counts = [np.zeros(joiner.size, dtype=np.int64) for joiner in joiners]
     with joined, progress_bar("joining") as bar:
         for read, ids, ends, done in in_order(
@@ -177,4 +180,5 @@ def join_spool(
             joined.append(ids, np.diff(ends, prepend=0).astype(np.int32))
             counts = [count + more for count, more in zip(counts, done, strict=True)]
             bar.update(read)
-    return counts
+    spool.remove()
+    return joined, counts

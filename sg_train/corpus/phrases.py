@@ -5,6 +5,7 @@ and so finds longer ones. Connector words (of, the) neither begin nor end a phra
 may stand between its two words.
 """
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -35,7 +36,7 @@ class PhraseSettings:
         scoring: the formula, see `phrase_finder`.
         passes: how often words are joined.
         delimiter: what stands between the words of a phrase.
-        connectors: words that may stand inside a phrase alone.
+        connectors: distinct words that may stand inside a phrase alone.
     """
 
     min_count: int = 5
@@ -61,6 +62,8 @@ def check_settings(settings: PhraseSettings) -> None:
         raise SettingsError(f"scoring {settings.scoring!r}: there is no such formula")
     if settings.scoring != "npmi" and not 0 < settings.threshold < math.inf:
         raise SettingsError(f"threshold {settings.threshold:g}: give one above 0")
+    if len(set(settings.connectors)) < len(settings.connectors):
+        raise SettingsError("connectors: a word stands there twice")
     delimiter = settings.delimiter
     if not delimiter.isprintable() or delimiter.split() != [delimiter]:
         raise SettingsError(
@@ -127,11 +130,11 @@ class Phrases:
             CorpusError: the file cannot be read or holds no phrases.
         """
         try:
-            head, *lines = path.read_bytes().decode().removesuffix("\n").split("\n")
-            settings = _read_head(head, path)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CorpusError(f"cannot read phrases from {path}: {reason}") from error
+            text = _read(path).decode()
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"cannot read phrases from {path}: {error}") from error
+        head, *lines = text.removesuffix("\n").split("\n")
+        settings = _read_head(head, path)
         passes: list[list[Phrase]] = [[] for _ in range(settings.passes)]
         for place, line in enumerate(lines, start=2):
             try:
@@ -150,6 +153,30 @@ class Phrases:
                     "WORDS`"
                 ) from error
         return cls(tuple(map(tuple, passes)), settings)
+
+
+def digest_of_phrases(path: Path) -> str:
+    """Return a number in hexadecimal that tells the phrases in a file from others.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def is_phrases(path: Path) -> bool:
+    """Say whether a file looks like one of phrases."""
+    start = f'{{"format": "{FORMAT}"'.encode()
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise CorpusError(f"cannot read phrases from {path}: {reason}") from error
 
 
 def _read_head(line: str, path: Path) -> PhraseSettings:

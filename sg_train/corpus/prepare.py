@@ -35,7 +35,7 @@ from sg_train.corpus.encoded import (
 )
 from sg_train.corpus.first_pass import Spool, read_text
 from sg_train.corpus.phrase_joiner import join_phrases
-from sg_train.corpus.phrases import Phrases
+from sg_train.corpus.phrases import Phrases, digest_of_phrases
 from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.vocabulary import Vocabulary, rank_words
 from sg_train.corpus.word_runs import WordRuns
@@ -221,9 +221,13 @@ def _open_prepared(
 
 
 def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
-    phrases = digest_of_phrases(corpus.phrases) if corpus.phrases else None
-    known = [corpus.paths, *_settings(corpus, vocabulary).items(), phrases]
-    settings = json.dumps(known)
+    settings = json.dumps(
+        [
+            corpus.paths,
+            *_settings(corpus, vocabulary).items(),
+            corpus.phrases and digest_of_phrases(Path(corpus.phrases)),
+        ]
+    )
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
     if "-" in corpus.paths:  # no other text shall take this one's place
         return Path("corpora") / f"stdin-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -251,20 +255,11 @@ def _fingerprint(
         "inputs": inputs,
     }
     if corpus.phrases is not None:
-        known["phrases"] = digest_of_phrases(corpus.phrases)
+        known["phrases"] = digest_of_phrases(Path(corpus.phrases))
     if (earlier := _earlier(vocabulary)) is not None:
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
         known["extends"] = hashlib.sha256(words.encode()).hexdigest()
     return known
-
-
-def digest_of_phrases(path: str) -> str:
-    """Return a number in hexadecimal that tells the phrases in a file from others.
-
-    Raises:
-        CorpusError: there are none.
-    """
-    return hashlib.sha256(repr(Phrases.load(Path(path))).encode()).hexdigest()
 
 
 def _identity(file: Path) -> list[str | int]:
@@ -328,10 +323,7 @@ def read_words(
     counter = read_text(corpus, files, spool, runs, threads)
     if corpus.phrases is not None:
         phrases = Phrases.load(Path(corpus.phrases))
-        joined = Spool(directory, corpus.max_sentence_length, "joined")
-        join_phrases(phrases, spool, joined, counter, threads)
-        spool.remove()
-        spool = joined
+        spool = join_phrases(phrases, spool, counter, threads)
     return spool, counter
 
 

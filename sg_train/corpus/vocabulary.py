@@ -60,6 +60,13 @@ class Vocabulary:
         return cls(words, np.array(counts, dtype=np.int64))
 
 
+def is_vocabulary(path: Path) -> bool:
+    """Say whether a file looks like a vocabulary."""
+    with path.open("rb") as file:
+        word, tab, count = file.readline(10_000).rstrip(b"\n").partition(b"\t")
+    return bool(word and tab and count.isdigit())
+
+
 def rank_words(
     words: Sequence[str],
     counts: NDArray[np.int64],

@@ -1,31 +1,31 @@
 """What a file or directory is, and how it was made."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from sg_train.config import Config, CorpusConfig, differences
+from sg_train.config import Config, differences
 from sg_train.corpus.encoded import (
     IDS_FILE,
     META_FILE,
     OFFSETS_FILE,
-    VOCABULARY_FILE,
     is_prepared,
     read_meta,
 )
-from sg_train.corpus.phrases import FORMAT as PHRASES_FORMAT
-from sg_train.corpus.phrases import Phrases
-from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.corpus.phrases import VERSION as PHRASES_VERSION
+from sg_train.corpus.phrases import Phrases, is_phrases
+from sg_train.corpus.vocabulary import Vocabulary, is_vocabulary
 from sg_train.errors import SgTrainError, TrainingError, VectorsError
 from sg_train.training import checkpoint
 from sg_train.training.run_directory import RunDirectory
 from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.projector import is_projector
+
+_WORDS_OF_ARRAY = ".words.txt"
 
 Facts = Iterator[tuple[str, Any]]
 
@@ -50,63 +50,6 @@ def describe(path: Path) -> dict[str, Any]:
             f"{path}: a directory, but no run, prepared corpus or checkpoint"
         )
     return dict(_vector_file(path))
-
-
-class Words(NamedTuple):
-    """Words, and what is known of the text that they are of.
-
-    Attributes:
-        words: the most frequent first.
-        counts: (V,) how often each occurs; None of a vector file.
-        kept: how many words of the text are among them, if that is known.
-        read: how many words the text has, likewise.
-        counted: how many words were counted: of the text, and of other ranks' texts and
-            of those that it extends. Likewise.
-        distinct: how many different ones those are, likewise.
-        corpus: how the text was split.
-    """
-
-    words: Sequence[str]
-    counts: NDArray[np.int64] | None
-    kept: int | None
-    read: int | None
-    counted: int | None
-    distinct: int | None
-    corpus: CorpusConfig
-
-
-def open_words(path: Path) -> Words:
-    """Read the words of a run, a prepared corpus, a vocabulary or a vector file.
-
-    Raises:
-        SgTrainError: there are none, or they are damaged.
-    """
-    if path.is_file():
-        if _is_vocabulary(path):
-            vocabulary = Vocabulary.load(path)
-            counts: NDArray[np.int64] | None = vocabulary.counts
-            words = vocabulary.words
-        else:
-            words, counts = load_vectors(path).words, None
-        return Words(words, counts, None, None, None, None, CorpusConfig())
-    if is_prepared(path):
-        meta = read_meta(path)
-    else:
-        meta = RunDirectory.open(path).load_record().get("corpus") or {}
-    with _damage_named(path):
-        made_with = dict(meta.get("fingerprint", {}).get("settings", {}))
-    names = set(CorpusConfig.model_fields) & set(made_with)
-    known = {name: made_with[name] for name in names}
-    vocabulary = Vocabulary.load(path / VOCABULARY_FILE)
-    return Words(
-        vocabulary.words,
-        vocabulary.counts,
-        meta.get("words"),
-        meta.get("words_read"),
-        meta.get("words_counted"),
-        meta.get("distinct_words_counted"),
-        Config.from_values({"corpus": known}, str(path)).corpus,
-    )
 
 
 @contextmanager
@@ -179,6 +122,7 @@ def _inputs(meta: dict[str, Any]) -> str | None:
 def _checkpoint(path: Path) -> Facts:
     state, weights = checkpoint.load(path)
     yield "kind", "checkpoint"
+    yield "format version", checkpoint.VERSION
     yield "blocks done", state.position
     yield "pairs", state.pairs
     yield "words trained", state.progress["words"]
@@ -199,6 +143,7 @@ def _weights(path: Path) -> Facts:
 def _phrases(path: Path) -> Facts:
     phrases = Phrases.load(path)
     yield "kind", "phrases"
+    yield "format version", PHRASES_VERSION
     for number, each in enumerate(phrases.passes, start=1):
         yield f"phrases of pass {number}", len(each)
     for key, value in asdict(phrases.settings).items():
@@ -233,6 +178,10 @@ def _vector_file(path: Path) -> Facts:
     yield "first words", " ".join(vectors.words[:5])
 
 
+def _projector(_: Path) -> Facts:
+    yield "kind", "vectors for TensorBoard's projector"
+
+
 def _settings(config: Config) -> Facts:
     """Yield the settings that are not the default ones."""
     values, hash_ = config.model_dump(), config.hash()
@@ -247,14 +196,6 @@ def _as_yaml(value: Any) -> Any:
         return value
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     return text.split("\n")[0]
-
-
-def _is_phrases(path: Path) -> bool:
-    start = f'{{"format": "{PHRASES_FORMAT}"'.encode()
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(start)) == start
 
 
 def _is_named(*names: str) -> Callable[[Path], bool]:
@@ -275,24 +216,31 @@ def _is_weights(path: Path) -> bool:
     return True
 
 
-def _is_vocabulary(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        word, tab, count = file.readline(10_000).rstrip(b"\n").partition(b"\t")
-    return bool(word and tab and count.isdigit())
+def _newest(directory: Path) -> Path:
+    return max(path for path in directory.iterdir() if path.name.isdigit())
+
+
+def _is_words_of_array(path: Path) -> bool:
+    return path.name.endswith(_WORDS_OF_ARRAY) and _array(path).is_file()
+
+
+def _array(words: Path) -> Path:
+    return words.with_name(words.name.removesuffix(_WORDS_OF_ARRAY) + ".npy")
 
 
 _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = [
     (is_prepared, _corpus),
     (lambda path: (path / "config.yaml").is_file(), _run),
     (lambda path: (path / checkpoint.STATE_FILE).is_file(), _checkpoint),
+    (checkpoint.has_any, lambda path: _checkpoint(_newest(path))),
     (_is_named(META_FILE, IDS_FILE, OFFSETS_FILE), lambda path: _corpus(path.parent)),
-    (_is_named("run.json"), lambda path: _run(path.parent)),
+    (_is_named("run.json", "given.txt", ".lock"), lambda path: _run(path.parent)),
     (_is_named(checkpoint.STATE_FILE), lambda path: _checkpoint(path.parent)),
     (lambda path: path.suffix in (".yaml", ".yml"), _config),
     (_is_named("metrics.jsonl"), _metrics),
-    (_is_phrases, _phrases),
+    (lambda path: path.is_file() and is_phrases(path), _phrases),
     (lambda path: path.suffix == ".safetensors" and _is_weights(path), _weights),
-    (_is_vocabulary, _vocabulary),
+    (lambda path: path.is_file() and is_vocabulary(path), _vocabulary),
+    (_is_words_of_array, lambda path: _vector_file(_array(path))),
+    (is_projector, _projector),
 ]

@@ -34,7 +34,7 @@ WEIGHTS_FILE = "weights.safetensors"
 WEIGHTS_FORMAT = "sg-train weights 1"
 STATE_FILE = "state.json"
 _FORMAT = "sg-train checkpoint"
-_VERSION = 1
+VERSION = 1
 _KEPT = 2  # one more than the newest: should that be damaged, the other is there
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -83,7 +83,7 @@ class State:
         """Return the content of state.json for a state and its weights."""
         content = {
             "format": _FORMAT,
-            "version": _VERSION,
+            "version": VERSION,
             **{field.name: getattr(self, field.name) for field in fields(self)},
             "parts": {key: _checksum(weights[key]) for key in "uv"},
         }
@@ -256,10 +256,10 @@ def has_any(directory: Path) -> bool:
 def _read_state(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(file.read_bytes())
-        if (content["format"], content["version"]) != (_FORMAT, _VERSION):
+        if (content["format"], content["version"]) != (_FORMAT, VERSION):
             raise TrainingError(
                 f"{file}: {content['format']} {content['version']}, this sg-train "
-                f"reads {_FORMAT} {_VERSION}"
+                f"reads {_FORMAT} {VERSION}"
             )
         if content.pop("checksum") != _checksum_of_json(content):
             raise TrainingError(f"{file}: damaged (its checksum is wrong)")

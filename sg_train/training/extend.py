@@ -6,7 +6,8 @@ from typing import Any
 
 from sg_train.config import Config
 from sg_train.corpus.encoded import is_prepared
-from sg_train.corpus.prepare import digest_of_phrases, open_corpus
+from sg_train.corpus.phrases import digest_of_phrases
+from sg_train.corpus.prepare import open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.ranks import is_launched_with_others
@@ -64,17 +65,16 @@ def extend(
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
     if corpus.meta["fingerprint"]["inputs"] is None:  # a pipe cannot be read again
         config = config.with_settings({"corpus.paths": [str(corpus.path)]})
-    notes = {}
+    earlier, notes = Vocabulary.load(old.vocabulary_file), {}
     if not _is_set("training.learning_rate", overrides):
         first = _first_rate(old)
         notes["first_learning_rate"] = first
         final = config.training.final_learning_rate
-        earlier = int(Vocabulary.load(old.vocabulary_file).counts.sum())
-        share = corpus.words / (corpus.words + earlier)
+        share = corpus.words / (corpus.words + int(earlier.counts.sum()))
         rate = final + (first - final) * share
         config = config.with_settings({"training.learning_rate": rate})
         say(f"training.learning_rate={rate:.4g}, where {share:.0%} is new")
-    before = set(Vocabulary.load(old.vocabulary_file).words)
+    before = set(earlier.words)
     now = set(corpus.vocabulary.words)
     say(
         f"vocabulary {len(now)}: {len(now & before)} words of {run}, "
@@ -130,7 +130,7 @@ def _check_phrases(old: RunDirectory, config: Config) -> None:
         raise SettingsError(
             f"corpus.phrases: {old.path} was trained without; leave it out"
         )
-    if digest_of_phrases(config.corpus.phrases) != before:
+    if digest_of_phrases(Path(config.corpus.phrases)) != before:
         raise CorpusError(
             f"{config.corpus.phrases}: its phrases are not those that {old.path} was "
             "trained with; bring them back"

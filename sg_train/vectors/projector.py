@@ -24,6 +24,11 @@ _CONFIG = """embeddings {
 """
 
 
+def is_projector(path: Path) -> bool:
+    """Say whether a directory is one that `save_projector` wrote."""
+    return all((path / name).is_file() for name in _FILES)
+
+
 def save_projector(vectors: Rows, path: Path) -> None:
     """Write the directory, in place of one that was written before.
 
