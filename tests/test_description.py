@@ -57,13 +57,12 @@ def test_the_files_of_a_run_are_described(run: Path) -> None:
     end = describe(run / "state.json")
     assert (end["kind"], end["blocks done"], end["dimension"]) == ("checkpoint", 2, 8)
     assert end["format version"] == 1
-    (run / "checkpoints").mkdir()
+    newest = run / "checkpoints/000000002"
+    for directory in (newest, run / "checkpoints/000000001"):
+        directory.mkdir(parents=True)  # the older one is damaged
     for name in ("state.json", "weights.safetensors"):
-        for number in ("000000001", "000000002"):
-            one = run / "checkpoints" / number
-            one.mkdir(exist_ok=True)
-            (one / name).write_bytes((run / name).read_bytes())
-    assert describe(run / "checkpoints/000000001") == end
+        (newest / name).write_bytes((run / name).read_bytes())
+    assert describe(newest) == end
     assert describe(run / "checkpoints") == end
 
 
@@ -106,6 +105,7 @@ def test_vectors_of_any_tool_are_described() -> None:
 @pytest.mark.parametrize("name", ["missing", "directory", "text.md", "broken.yaml"])
 def test_what_is_none_of_these_is_refused(name: str) -> None:
     Path("directory").mkdir()
+    Path("directory/metadata.tsv").write_text("a\n")
     Path("text.md").write_text("# Nothing\n")
     Path("broken.yaml").write_text("[")
     with pytest.raises(SgTrainError, match=name):
