@@ -11,7 +11,7 @@ import torch
 from sg_train.engines import kernel
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import Engine, Frozen
-from sg_train.engines.fused import FusedEngine, make_scratch, make_shape
+from sg_train.engines.fused import FusedEngine, make_copies, make_scratch, make_shape
 from sg_train.model import SkipGram
 from sg_train.sampling.loader import Place
 from sg_train.sampling.windows import SamplingPlan, draw_windows
@@ -187,6 +187,83 @@ def test_several_threads_do_every_block_once_and_learn_as_much() -> None:
     assert losses[4] == pytest.approx(losses[1], rel=0.05)
 
 
+@pytest.mark.parametrize("lanes", WIDTHS)
+@pytest.mark.parametrize("dimension", [8, 50])
+def test_a_thread_with_copies_of_hot_rows_takes_the_same_steps(
+    dimension: int, lanes: int
+) -> None:
+    model, plan = make_model(dimension), make_plan(2, 5)
+    copies = make_copies(0, 3, WORDS, plan, make_shape(dimension, plan, lanes))
+    assert 0 < copies.hot < WORDS
+    u, v = (weight.astype(np.float64) for weight in weights(model))
+    engine = FusedEngine(model, read_block, plan, falling_rate, threads=3, lanes=lanes)
+    for number in range(6):  # one at a time, so by one thread after another
+        place = Place(0, number)
+        (result,) = engine.train([place])
+        block = read_block(number)
+        windows = draw_windows(block.ids, block.offsets, plan, 0, number)
+        assert len(windows) > copies.windows
+        rates = [falling_rate(place, int(at)) for at in windows.positions]
+        loss = take_steps(u, v, windows, rates)
+        assert result.loss == pytest.approx(loss, rel=1e-6)
+    for found, expected in zip(weights(model), (u, v), strict=True):
+        assert np.abs(found - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("lanes", WIDTHS)
+def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
+    plan = make_plan(2, 5)
+    shape = make_shape(20, plan, lanes)
+    one, other = (
+        make_scratch(1, plan, shape, make_copies(number, 2, WORDS, plan, shape))
+        for number in range(2)
+    )
+    hot = one.copies.hot
+    generator = np.random.default_rng(lanes)
+    size = WORDS + 2 * (hot + 1)
+    u, v = generator.normal(size=(2, size * shape.row)).astype(np.float32)
+    rows = u.reshape(size, -1), v.reshape(size, -1)
+    expected = [table[:WORDS].astype(np.float64) for table in rows]
+    for scratch in (one, other):
+        kernel._copy_hot_rows(u, v, shape, scratch)
+    for _ in range(3):
+        for scratch in (one, other):
+            first = scratch.copies.shift
+            for table, sums in zip(rows, expected, strict=True):
+                moves = generator.normal(size=(hot, shape.row)).astype(np.float32)
+                table[first : first + hot] += moves
+                sums[:hot] += moves
+            kernel._hand_over(u, v, shape, scratch)
+            for table, sums in zip(rows, expected, strict=True):
+                assert table[:WORDS] == pytest.approx(sums, abs=1e-5)
+                assert np.array_equal(table[first : first + hot], table[:hot])
+
+
+@pytest.mark.parametrize("window", [1, 5, 300])
+@pytest.mark.parametrize("threads", [1, 2, 8, 100])
+def test_more_threads_and_busier_rows_are_handed_over_more_often(
+    threads: int, window: int
+) -> None:
+    counts = (1e6 / np.arange(2, 3000)).astype(np.int64)
+    plan = SamplingPlan.from_counts(counts, window=window)
+    shape = make_shape(30, plan, 8)
+    copies = [
+        make_copies(number, threads, len(counts), plan, shape)
+        for number in range(threads)
+    ]
+    rows = [range(copy.shift, copy.shift + copy.hot + 1) for copy in copies]
+    assert [row for mine in rows for row in mine] == list(
+        range(len(counts), len(counts) + sum(map(len, rows)))
+    )
+    for copy, mine in zip(copies, rows, strict=True):
+        assert copy.spare == mine[-1] * shape.row
+        assert len(copy.given_u) == len(copy.given_v) == copy.hot * shape.row
+        if threads == 1 or window < 300:
+            assert (copy.hot > 0) == (threads > 1)
+        touches = threads * plan.most_touches * copy.windows
+        assert touches <= 256 or copy.windows == 1
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_training_that_is_stopped_keeps_what_was_done(threads: int) -> None:
     model = make_model(50)
@@ -264,7 +341,7 @@ def test_compiling_changes_nothing() -> None:
 def test_every_target_has_a_lane_and_none_has_two(lanes: int, negatives: int) -> None:
     plan = make_plan(5, negatives)
     shape = make_shape(100, plan, lanes)
-    scratch = make_scratch(10, plan, shape)
+    scratch = make_scratch(10, plan, shape, make_copies(0, 1, WORDS, plan, shape))
     tile = len(shape.tile)
     assert shape.row % lanes == 0
     assert shape.stride % lanes == 0

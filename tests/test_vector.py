@@ -28,6 +28,7 @@ from sg_train.engines.vector import (
     store,
     store_rows,
     store_sums,
+    subtract,
     take,
     where_positive,
     zeros,
@@ -67,6 +68,7 @@ def use_all(numbers, places, rows, out, lanes, tile, pair):
     two = load_rows(numbers, take(places, 0, pair), 0, lanes)
     store_sums(out, 18 * 64, add_products(two, loaded, zeros(tile + tile, lanes)))
     store(out, 19 * 64, add_weighted(weights, loaded, a))
+    store(out, 21 * 64, subtract(a, b))
     store_sums(out, 20 * 64, add_scaled(weights, a, loaded))
     add_to_rows(out, take(rows, 0, tile), 12 * 64, loaded)
 

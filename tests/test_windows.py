@@ -90,6 +90,27 @@ def plan_of(counts: list[int], **settings) -> SamplingPlan:
     return SamplingPlan.from_counts(np.array(counts), **{"subsample": 0, **settings})
 
 
+@pytest.mark.parametrize("dynamic", [True, False])
+@pytest.mark.parametrize(("window", "negatives"), [(5, 2), (1, 20)])
+def test_the_busiest_row_is_touched_as_often_as_foretold(
+    dynamic: bool, window: int, negatives: int
+) -> None:
+    counts = [40_000, 30_000, 20_000, 10_000]
+    ids = np.repeat(np.arange(4, dtype=np.int32), counts)
+    np.random.default_rng(0).shuffle(ids)
+    plan = plan_of(
+        counts, window=window, negatives=negatives, dynamic=dynamic, subsample=0.1
+    )
+    windows = draw_windows(ids, np.array([0, len(ids)]), plan, 0, 0)
+    drawn = np.where(
+        windows.negatives == NO_WORD, windows.centres[:, None], windows.negatives
+    )
+    of_u = np.bincount(windows.contexts[windows.contexts != NO_WORD])
+    of_v = np.bincount(drawn.ravel()) + np.bincount(windows.centres)
+    most = max(of_u.max(), of_v.max()) / len(windows)
+    assert plan.most_touches == pytest.approx(most, rel=0.02)
+
+
 def test_no_window_crosses_a_sentence() -> None:
     plan = plan_of([1] * 9, window=4, dynamic=False)
     windows = draw_windows(*flat([[0, 1, 2], [3, 4], [5], [6, 7, 8]]), plan, 0, 0)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,15 +19,24 @@ from sg_train.sampling.draws import Purpose
 from sg_train.sampling.loader import Place, Sentences, offsets_of
 from sg_train.sampling.windows import SamplingPlan
 
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vectors
+_CACHE_LINE = 64  # bytes, and the widest vectors
 _WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
+# How often all threads together may touch the row of the most frequent word before
+# copies of it are made equal again: with ten times as many, learning suffers.
+_TOUCHES = 256
+_WINDOWS_A_COPY = (
+    8  # from one hand-over to the next, lest these take longer than they save
+)
+_MOST_COPIES = 1024
 
 
 class FusedEngine:
     """Trains window by window on several threads, which share the weights.
 
     Threads do not wait for one another when they change a row (Hogwild: Recht et al.
-    2011), so only one thread gives the same result every time.
+    2011), so only one thread gives the same result every time. Several have copies of
+    the rows of the most frequent words, as caches of one's own are much faster to write
+    to than what another has just written to (cf. Zhang, Hsieh and Akella 2016).
     """
 
     def __init__(
@@ -54,23 +64,28 @@ class FusedEngine:
             threads: blocks that are worked on at the same time.
             lanes: the vector width in float32, by default the processor's own.
             frozen: rows that stay as they are. What would move them goes to a spare
-                row, of which each thread has its own.
+                row, of which each thread has its own. While some are, there are no
+                copies of frequent words' rows.
         """
         self._read_block = read_block
         self._plan = plan
         self._learning_rate = learning_rate
         self._threads = threads
         self._shape = make_shape(model.embed_dimension, plan, lanes or native_lanes())
+        copies = [
+            make_copies(number, threads, model.embed_size, plan, self._shape)
+            for number in range(threads)
+        ]
+        more = sum(copy.hot + 1 for copy in copies) if threads > 1 or frozen else 0
         self._u, self._v = (
-            _lay_out(embedding.weight, self._shape.row, threads if frozen else 0)
+            _lay_out(embedding.weight, self._shape.row, more)
             for embedding in (model.u_embeddings, model.v_embeddings)
         )
         self._frozen = frozen
         self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[kernel.Scratch] = SimpleQueue()
-        for number in range(threads):
-            spare = (model.embed_size + number) * self._shape.row
-            self._idle.put(make_scratch(0, plan, self._shape, spare))
+        for copy in copies:
+            self._idle.put(make_scratch(0, plan, self._shape, copy))
 
     def compile(self) -> None:
         """Get the machine code ready, from disk unless this is the first time."""
@@ -114,11 +129,15 @@ class FusedEngine:
             offsets = offsets_of(place, sentences)
             longest = int(np.diff(offsets).max(initial=0))
             if longest > len(scratch.words):
-                scratch = make_scratch(longest, self._plan, self._shape, scratch.spare)
+                scratch = make_scratch(longest, self._plan, self._shape, scratch.copies)
             shape, room = self._shape, scratch
             if frozen is not None:
                 shape = shape._replace(frozen=(0,))
-                room = scratch._replace(frozen_u=frozen.u, frozen_v=frozen.v)
+                room = scratch._replace(
+                    frozen_u=frozen.u,
+                    frozen_v=frozen.v,
+                    copies=_without_hot(scratch.copies),
+                )
             loss, pairs = kernel.train_block(
                 self._u,
                 self._v,
@@ -149,6 +168,37 @@ def make_shape(dimension: int, plan: SamplingPlan, lanes: int) -> kernel.Shape:
         lanes=(0,) * lanes,
         tile=(0,) * tile,
         frozen=(),
+    )
+
+
+def make_copies(
+    number: int, threads: int, size: int, plan: SamplingPlan, shape: kernel.Shape
+) -> kernel.Copies:
+    """Choose which words are hot, and lay out what one of several threads needs.
+
+    Args:
+        number: the thread's, from 0.
+        threads: how many there are.
+        size: V.
+        plan: for how often rows are touched.
+        shape: from `make_shape`.
+    """
+    windows = max(1, int(_TOUCHES / (threads * plan.most_touches)))
+    hot = min(windows // _WINDOWS_A_COPY, _MOST_COPIES, size) if threads > 1 else 0
+    shift = size + number * (hot + 1)
+    return kernel.Copies(
+        hot=hot,
+        shift=shift,
+        windows=windows,
+        given_u=_zeros(hot * shape.row, np.float32),
+        given_v=_zeros(hot * shape.row, np.float32),
+        spare=(shift + hot) * shape.row,
+    )
+
+
+def _without_hot(copies: kernel.Copies) -> kernel.Copies:
+    return copies._replace(
+        hot=0, given_u=copies.given_u[:0], given_v=copies.given_v[:0]
     )
 
 
@@ -198,7 +248,7 @@ def pack_table(table: NDArray[np.uint32]) -> NDArray[np.uint64]:
 
 
 def make_scratch(
-    longest: int, plan: SamplingPlan, shape: kernel.Shape, spare: int = 0
+    longest: int, plan: SamplingPlan, shape: kernel.Shape, copies: kernel.Copies
 ) -> kernel.Scratch:
     """Make room for one thread.
 
@@ -206,42 +256,44 @@ def make_scratch(
         longest: the most words in a sentence.
         plan: for the window's width and the number of negatives.
         shape: from `make_shape`.
-        spare: first place of the thread's spare row.
+        copies: from `make_copies`.
     """
     longest = max(1, longest)
     width, tile = len(shape.lanes), len(shape.tile)
     tiles = -(-(1 + plan.negatives) // tile)
     contexts = 2 * plan.window + 1
-    signs = np.ones((tiles, shape.stride), dtype=np.float32)
+    signs = _zeros((tiles, shape.stride), np.float32)
+    signs[:] = 1
     signs[0, [0, tile]] = -1
-    bias = np.full((2, tiles, shape.stride), kernel.NOWHERE, dtype=np.float32)
+    bias = _zeros((2, tiles, shape.stride), np.float32)
+    bias[:] = kernel.NOWHERE
     for target in range(1 + plan.negatives):
         where, lane = divmod(target, tile)
         bias[:, where, lane] = 0
         bias[0, where, lane + tile] = 0
     return kernel.Scratch(
-        bits=np.zeros(longest, dtype=np.uint64),
-        words=np.zeros(longest, dtype=np.int32),
-        places=np.zeros(longest, dtype=np.int32),
-        reach=np.zeros(longest, dtype=np.int32),
-        repeats=np.zeros(longest, dtype=np.int64),
-        negatives=np.zeros(longest * plan.negatives, dtype=np.int32),
-        last_seen=np.zeros(kernel.SLOTS, dtype=np.int64),
-        contexts=np.zeros(contexts, dtype=np.int64),
-        slots=np.zeros(contexts, dtype=np.int64),
-        targets=np.zeros(tiles * tile, dtype=np.int64),
-        slopes=_aligned(tiles * (plan.window + 1) * shape.stride),
+        bits=_zeros(longest, np.uint64),
+        words=_zeros(longest, np.int32),
+        places=_zeros(longest, np.int32),
+        reach=_zeros(longest, np.int32),
+        repeats=_zeros(longest, np.int64),
+        negatives=_zeros(longest * plan.negatives, np.int32),
+        last_seen=_zeros(kernel.SLOTS, np.int64),
+        contexts=_zeros(contexts, np.int64),
+        slots=_zeros(contexts, np.int64),
+        targets=_zeros(tiles * tile, np.int64),
+        slopes=_zeros(tiles * (plan.window + 1) * shape.stride, np.float32),
         signs=signs.reshape(-1),
         bias=bias.reshape(-1),
-        held_u=_aligned(contexts * width),
-        held_v=_aligned(tiles * tile * width),
+        held_u=_zeros(contexts * width, np.float32),
+        held_v=_zeros(tiles * tile * width, np.float32),
         held_rows=np.arange(0, tiles * tile * width, width, dtype=np.int64),
-        coming=np.zeros(2 + plan.negatives, dtype=np.int64),
-        context_goals=np.zeros(contexts, dtype=np.int64),
-        target_goals=np.zeros(tiles * tile, dtype=np.int64),
-        spare=spare,
-        frozen_u=np.zeros(0, dtype=bool),
-        frozen_v=np.zeros(0, dtype=bool),
+        coming=_zeros(2 + plan.negatives, np.int64),
+        context_goals=_zeros(contexts, np.int64),
+        target_goals=_zeros(tiles * tile, np.int64),
+        frozen_u=_zeros(0, np.bool_),
+        frozen_v=_zeros(0, np.bool_),
+        copies=copies,
     )
 
 
@@ -268,29 +320,34 @@ def _take_done(waiting: deque[Future[BlockResult]]) -> Iterator[BlockResult]:
         yield future.result()
 
 
-def _lay_out(weight: Tensor, row: int, spare: int = 0) -> NDArray[np.float32]:
+def _lay_out(weight: Tensor, row: int, more: int) -> NDArray[np.float32]:
     """Move weights, if need be, to rows of `row` floats, and return all of these.
 
     Returns:
-        ((V + spare) * row,) float32, the memory of the weights, what pads their rows,
-        and spare rows after them.
+        ((V + more) * row,) float32, the memory of the weights, what pads their rows,
+        and `more` rows after them.
     """
     size, dimension = weight.shape
     old = weight.detach().numpy()
-    if dimension == row and old.ctypes.data % _ALIGNMENT == 0 and not spare:
+    if dimension == row and old.ctypes.data % _CACHE_LINE == 0 and not more:
         return old.reshape(-1)
-    rows = _aligned((size + spare) * row)
+    rows = _zeros((size + more) * row, np.float32)
     rows.reshape(-1, row)[:size, :dimension] = old
     weight.data = torch.from_numpy(rows).view(-1, row)[:size, :dimension]
     return rows
 
 
-def _aligned(size: int) -> NDArray[np.float32]:
-    """Return `size` zeros that start on a cache line."""
-    extra = _ALIGNMENT // 4
-    room = np.zeros(size + extra, dtype=np.float32)
-    start = -room.ctypes.data % _ALIGNMENT // 4
-    return room[start : start + size]
+def _zeros(shape: int | tuple[int, ...], dtype: type) -> NDArray[Any]:
+    """Return zeros that share no cache line with anything else.
+
+    Two threads that write to one line, each to its own part, wait for one another; and
+    some processors fetch lines in pairs.
+    """
+    alignment = 2 * _CACHE_LINE
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.zeros(size + 2 * alignment, dtype=np.uint8)
+    start = -room.ctypes.data % alignment
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 class _NoSentences:

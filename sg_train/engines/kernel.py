@@ -4,6 +4,7 @@
     m  context words of a window       K  negatives
     T  targets of a tile               C  tiles: C * T >= 1 + K, the centre first
     S  room for the 2 * T numbers of a pair of contexts, in whole vectors
+    H  hot words, the most frequent ones
 
 For each sentence: keep words by subsampling, draw each centre's reach and negatives.
 For each centre, with u of its m context words and v of its 1 + K targets:
@@ -17,6 +18,11 @@ For each centre, with u of its m context words and v of its 1 + K targets:
                     with u and v as they were before the window
 
 Rows that are frozen are read like all others; what would move them goes to a spare row.
+
+Threads share u and v, but would take the rows of hot words from one another at nearly
+every touch. Of these each thread trains copies, and hands over after some windows what
+its own copies have moved by: often enough that all rows stay close to what they would
+be otherwise.
 
 The draws are those of `sampling.draws`, number for number. Nothing is checked in here:
 the caller has seen to it that every id lies below the rows of u and v.
@@ -53,6 +59,7 @@ from sg_train.engines.vector import (
     store,
     store_rows,
     store_sums,
+    subtract,
     take,
     where_positive,
     zeros,
@@ -94,6 +101,17 @@ class Draws(NamedTuple):
     negatives: int  # K
 
 
+class Copies(NamedTuple):
+    """Rows that follow those of the vocabulary in u as in v, and are one thread's."""
+
+    hot: int  # H
+    shift: int  # rows between a hot word's row and its copy
+    windows: int  # from one hand-over to the next
+    given_u: NDArray[np.float32]  # (H * R,) the copies as they were last handed over
+    given_v: NDArray[np.float32]  # (H * R,)
+    spare: int  # first place of a row that nobody reads
+
+
 class Scratch(NamedTuple):
     """Room for one thread's work; what is written first in a sentence or window."""
 
@@ -116,9 +134,9 @@ class Scratch(NamedTuple):
     coming: NDArray[np.int64]  # (2 + K,) first place of rows to prefetch
     context_goals: NDArray[np.int64]  # (2 * window + 1,) where rows of u are written
     target_goals: NDArray[np.int64]  # (C * T,) where rows of v are written
-    spare: int  # first place of this thread's spare row, in u as in v
     frozen_u: NDArray[np.bool_]  # (V,) which rows are frozen, where some are
     frozen_v: NDArray[np.bool_]  # (V,)
+    copies: Copies
 
 
 # Without _nrt=False numba counts references to arrays in every window.
@@ -213,20 +231,45 @@ def _note_repeats(kept: int, seen: int, scratch: Scratch) -> None:
 
 
 @_inline
+def _draw_sentence(
+    ids: NDArray[np.int32],
+    start: int,
+    end: int,
+    seen: int,
+    draws: Draws,
+    scratch: Scratch,
+) -> int:
+    """Make all draws of a sentence; return how many words are kept."""
+    kept: int = _keep_words(ids, start, end, draws, scratch)
+    _draw_reaches(kept, draws, scratch)
+    _draw_negatives(kept, draws, scratch)
+    _note_repeats(kept, seen, scratch)
+    return kept
+
+
+@_inline
+def _row_of(word: np.int32, shape: Shape, scratch: Scratch) -> np.int64:
+    """Return the first place of a word's row: of the copy, if there is one."""
+    copies = scratch.copies
+    shift = copies.shift if word < copies.hot else 0
+    return (np.int64(word) + shift) * shape.row
+
+
+@_inline
 def _find_rows(
     centre: int, low: int, high: int, shape: Shape, draws: Draws, scratch: Scratch
 ) -> int:
     """List the rows of a window; return how many negatives equal the centre."""
     contexts, collisions = 0, 0
     for i in range(low, high + 1):
-        scratch.contexts[contexts] = np.int64(scratch.words[i]) * shape.row
+        scratch.contexts[contexts] = _row_of(scratch.words[i], shape, scratch)
         contexts += int(i != centre)
     scratch.contexts[contexts] = scratch.contexts[0]  # fills up an odd pair
     own = scratch.words[centre]
-    scratch.targets[0] = np.int64(own) * shape.row
+    scratch.targets[0] = _row_of(own, shape, scratch)
     for k in range(draws.negatives):
         word = scratch.negatives[k * len(scratch.words) + centre]
-        scratch.targets[1 + k] = np.int64(word) * shape.row
+        scratch.targets[1 + k] = _row_of(word, shape, scratch)
         collisions += int(word == own)
     for k in range(1 + draws.negatives, len(scratch.targets)):
         scratch.targets[k] = scratch.targets[0]
@@ -235,9 +278,11 @@ def _find_rows(
 
 @_inline
 def _mark_collisions(
-    mark: np.float32, shape: Shape, draws: Draws, scratch: Scratch
+    collisions: int, mark: np.float32, shape: Shape, draws: Draws, scratch: Scratch
 ) -> None:
     """Set the bias of the negatives that equal the centre."""
+    if not collisions:
+        return
     size = len(shape.tile)
     for target in range(1, 1 + draws.negatives):
         if scratch.targets[target] == scratch.targets[0]:
@@ -254,11 +299,11 @@ def _find_coming(
     """List the rows that a window soon to come needs and that may not be near yet."""
     coming = min(kept - 1, centre + AHEAD)
     entering = min(kept - 1, coming + draws.window)
-    scratch.coming[0] = np.int64(scratch.words[entering]) * shape.row
-    scratch.coming[1] = np.int64(scratch.words[coming]) * shape.row
+    scratch.coming[0] = _row_of(scratch.words[entering], shape, scratch)
+    scratch.coming[1] = _row_of(scratch.words[coming], shape, scratch)
     for k in range(draws.negatives):
         word = scratch.negatives[k * len(scratch.words) + coming]
-        scratch.coming[2 + k] = np.int64(word) * shape.row
+        scratch.coming[2 + k] = _row_of(word, shape, scratch)
 
 
 @_inline
@@ -395,11 +440,11 @@ def _spare_frozen(contexts: int, shape: Shape, scratch: Scratch) -> None:
     for i in range(contexts):
         place = scratch.contexts[i]
         is_frozen = scratch.frozen_u[place // shape.row]
-        scratch.context_goals[i] = scratch.spare if is_frozen else place
+        scratch.context_goals[i] = scratch.copies.spare if is_frozen else place
     for i in range(len(scratch.targets)):
         place = scratch.targets[i]
         is_frozen = scratch.frozen_v[place // shape.row]
-        scratch.target_goals[i] = scratch.spare if is_frozen else place
+        scratch.target_goals[i] = scratch.copies.spare if is_frozen else place
 
 
 @_inline
@@ -470,6 +515,37 @@ def _hold_back(
         store_rows(scratch.held_v, take(scratch.held_rows, first, tile), 0, moves)
 
 
+@_inline
+def _copy_hot_rows(
+    u: NDArray[np.float32], v: NDArray[np.float32], shape: Shape, scratch: Scratch
+) -> None:
+    """Make the copies of hot rows equal to their originals."""
+    copies = scratch.copies
+    first = copies.shift * shape.row
+    for rows, given in ((u, copies.given_u), (v, copies.given_v)):
+        for place in range(0, len(given), len(shape.lanes)):
+            original = load(rows, place, shape.lanes)
+            store(rows, first + place, original)
+            store(given, place, original)
+
+
+@_inline
+def _hand_over(
+    u: NDArray[np.float32], v: NDArray[np.float32], shape: Shape, scratch: Scratch
+) -> None:
+    """Add to the originals what the copies have moved by, and copy them again."""
+    copies = scratch.copies
+    first = copies.shift * shape.row
+    for rows, given in ((u, copies.given_u), (v, copies.given_v)):
+        for place in range(0, len(given), len(shape.lanes)):
+            copy = load(rows, first + place, shape.lanes)
+            moves = subtract(copy, load(given, place, shape.lanes))
+            original = add(load(rows, place, shape.lanes), moves)
+            store(rows, place, original)
+            store(rows, first + place, original)
+            store(given, place, original)
+
+
 def _cached(function: Callable[..., Any]) -> Any:
     """Compile, with a cache on disk where a place for it can be written."""
     try:
@@ -492,8 +568,8 @@ def train_block(
     """Train on one block, in place.
 
     Args:
-        u: (V * R,) float32, the input vectors' rows one after another; spare ones may
-            follow.
+        u: (V * R,) float32, the input vectors' rows one after another; those of the
+            threads may follow.
         v: (V * R,) float32, the output vectors' rows, likewise.
         ids: (n,) int32, each below V.
         offsets: (sentences + 1,) int64, rising from 0 to n.
@@ -508,15 +584,12 @@ def train_block(
     total, pairs, windows, seen = 0.0, 0, 0, 0
     nothing = fill(np.float32(0), shape.lanes)
     loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
+    _copy_hot_rows(u, v, shape, scratch)
     scratch.last_seen[:] = -1
     _lay_out_slots(len(scratch.slots), shape, scratch)
     for sentence in range(len(offsets) - 1):
-        kept = _keep_words(
-            ids, offsets[sentence], offsets[sentence + 1], draws, scratch
-        )
-        _draw_reaches(kept, draws, scratch)
-        _draw_negatives(kept, draws, scratch)
-        _note_repeats(kept, seen, scratch)
+        start, end = offsets[sentence], offsets[sentence + 1]
+        kept = _draw_sentence(ids, start, end, seen, draws, scratch)
         for centre in range(kept):
             low = max(0, centre - scratch.reach[centre])
             high = min(kept - 1, centre + scratch.reach[centre])
@@ -524,12 +597,10 @@ def train_block(
             collisions = _find_rows(centre, low, high, shape, draws, scratch)
             _find_coming(centre, kept, shape, draws, scratch)
             _dots(u, v, contexts, shape, scratch)
-            if collisions:
-                _mark_collisions(NOWHERE, shape, draws, scratch)
+            _mark_collisions(collisions, NOWHERE, shape, draws, scratch)
             rate = np.float32(rates[0] + rates[1] * scratch.places[centre])
             loss = _slopes(contexts, rate, loss, shape, scratch)
-            if collisions:
-                _mark_collisions(np.float32(0), shape, draws, scratch)
+            _mark_collisions(collisions, np.float32(0), shape, draws, scratch)
             per_tile = (contexts + 1) // 2 * shape.stride
             rows = contexts
             if scratch.repeats[high] >= seen + low:
@@ -543,6 +614,9 @@ def train_block(
             if windows % WINDOWS_A_SUM == 0:  # before float32 sums grow too coarse
                 total += _total(loss, shape, scratch)
                 loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
+            if windows % scratch.copies.windows == 0:
+                _hand_over(u, v, shape, scratch)
         seen += kept
     total += _total(loss, shape, scratch)
+    _hand_over(u, v, shape, scratch)
     return total, pairs

@@ -162,6 +162,19 @@ def add(a: Vector, b: Vector) -> Vector:
     return a + b
 
 
+def _emit_subtract(typing, a, b):
+    def generate(context, builder, signature, arguments):
+        return builder.fsub(*arguments)
+
+    return a(a, b), generate
+
+
+@_compiled_by(_emit_subtract)
+def subtract(a: Vector, b: Vector) -> Vector:
+    """Return a - b."""
+    return a - b
+
+
 def _emit_divide(typing, a, b):
     def generate(context, builder, signature, arguments):
         return builder.fdiv(*arguments)

@@ -27,6 +27,8 @@ class SamplingPlan:
         negatives: K, negatives a window.
         keep_limits: (V,) uint32 from `frequency.keep_limits`.
         negative_table: (V, 2) uint32 from `frequency.alias_table`.
+        most_touches: how often a window takes in the row that is taken in most often,
+            of u or of v, on average.
         seed: of every draw.
     """
 
@@ -35,6 +37,7 @@ class SamplingPlan:
     negatives: int
     keep_limits: NDArray[np.uint32]
     negative_table: NDArray[np.uint32]
+    most_touches: float
     seed: int
 
     @classmethod
@@ -50,12 +53,18 @@ class SamplingPlan:
         seed: int = 1,
     ) -> "SamplingPlan":
         """Build the tables from the words' counts, (V,) int64."""
+        kept = keep_probability(counts, subsample)
+        drawn = negative_probability(counts, negative_exponent)
+        shares = kept * counts / (kept @ counts)
+        contexts = window + 1 if dynamic else 2 * window
+        touches = np.maximum(contexts * shares, shares + negatives * drawn)
         return cls(
             window=window,
             dynamic=dynamic,
             negatives=negatives,
-            keep_limits=keep_limits(keep_probability(counts, subsample)),
-            negative_table=alias_table(negative_probability(counts, negative_exponent)),
+            keep_limits=keep_limits(kept),
+            negative_table=alias_table(drawn),
+            most_touches=float(touches.max()),
             seed=seed,
         )
 
