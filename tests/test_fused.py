@@ -239,6 +239,24 @@ def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
                 assert np.array_equal(table[first : first + hot], table[:hot])
 
 
+def test_moves_are_handed_over_while_a_block_is_in_work() -> None:
+    ids = np.random.default_rng(0).integers(0, WORDS, 500_000).astype(np.int32)
+    block = Sentences(ids, np.arange(0, len(ids) + 1, 100))
+    model = make_model(50)
+    engine = FusedEngine(
+        model, lambda _: block, make_plan(2, 5), lambda *_: 1e-4, threads=2
+    )
+    engine.compile()
+    (hottest, _) = weights(model)
+    trainer = threading.Thread(target=lambda: list(engine.train([Place(0, 0)])))
+    trainer.start()
+    seen = set()
+    while trainer.is_alive():
+        seen.add(hottest[0, 0].item())
+    trainer.join()
+    assert len(seen) > 10
+
+
 @pytest.mark.parametrize("window", [1, 5, 300])
 @pytest.mark.parametrize("threads", [1, 2, 8, 100])
 def test_more_threads_and_busier_rows_are_handed_over_more_often(
