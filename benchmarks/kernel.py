@@ -126,9 +126,10 @@ def scaling(text: Text, repeats: int) -> None:
     one, two = (Trainer(text, 100, 5, threads) for threads in (1, 2))
     rounds = [(one.train()[0], two.train()[0]) for _ in range(repeats)]
     speeds = [statistics.median(values) for values in zip(*rounds, strict=True)]
-    ratio = statistics.median(b / a for a, b in rounds)
+    ratios = sorted(b / a for a, b in rounds)
+    times = f"{statistics.median(ratios):.2f} times, {ratios[0]:.2f}-{ratios[-1]:.2f}"
     print("| threads | million words/s |\n|---|---|")
-    print(f"| 1 | {speeds[0]:.2f} |\n| 2 | {speeds[1]:.2f} ({ratio:.2f} times) |\n")
+    print(f"| 1 | {speeds[0]:.2f} |\n| 2 | {speeds[1]:.2f} ({times}) |\n")
 
 
 @contextmanager
