@@ -224,8 +224,13 @@ def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
     u, v = generator.normal(size=(2, size * shape.row)).astype(np.float32)
     rows = u.reshape(size, -1), v.reshape(size, -1)
     expected = [table[:WORDS].astype(np.float64) for table in rows]
+    for table in rows:
+        table[WORDS:] = 0
     for scratch in (one, other):
-        kernel._copy_hot_rows(u, v, shape, scratch)
+        kernel._hand_over(u, v, shape, scratch)
+    for table, sums in zip(rows, expected, strict=True):
+        assert np.array_equal(table[:WORDS], sums)
+        assert np.array_equal(table[one.copies.shift :][:hot], table[:hot])
     for _ in range(3):
         for scratch in (one, other):
             first = scratch.copies.shift

@@ -24,9 +24,7 @@ _WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
 # How often all threads together may touch the row of the most frequent word before
 # copies of it are made equal again: with ten times as many, learning suffers.
 _TOUCHES = 256
-_WINDOWS_A_COPY = (
-    8  # from one hand-over to the next, lest these take longer than they save
-)
+_WINDOWS_A_COPY = 8  # or handing over takes longer than it saves
 _MOST_COPIES = 1024
 
 

@@ -107,7 +107,7 @@ class Copies(NamedTuple):
     hot: int  # H
     shift: int  # rows between a hot word's row and its copy
     windows: int  # from one hand-over to the next
-    given_u: NDArray[np.float32]  # (H * R,) the copies as they were last handed over
+    given_u: NDArray[np.float32]  # (H * R,) the copies after the last hand-over
     given_v: NDArray[np.float32]  # (H * R,)
     spare: int  # first place of a row that nobody reads
 
@@ -516,24 +516,13 @@ def _hold_back(
 
 
 @_inline
-def _copy_hot_rows(
-    u: NDArray[np.float32], v: NDArray[np.float32], shape: Shape, scratch: Scratch
-) -> None:
-    """Make the copies of hot rows equal to their originals."""
-    copies = scratch.copies
-    first = copies.shift * shape.row
-    for rows, given in ((u, copies.given_u), (v, copies.given_v)):
-        for place in range(0, len(given), len(shape.lanes)):
-            original = load(rows, place, shape.lanes)
-            store(rows, first + place, original)
-            store(given, place, original)
-
-
-@_inline
 def _hand_over(
     u: NDArray[np.float32], v: NDArray[np.float32], shape: Shape, scratch: Scratch
 ) -> None:
-    """Add to the originals what the copies have moved by, and copy them again."""
+    """Add to the originals what the copies have moved by, and copy them again.
+
+    Copies that have not moved since, as before a block, become what originals are now.
+    """
     copies = scratch.copies
     first = copies.shift * shape.row
     for rows, given in ((u, copies.given_u), (v, copies.given_v)):
@@ -584,7 +573,7 @@ def train_block(
     total, pairs, windows, seen = 0.0, 0, 0, 0
     nothing = fill(np.float32(0), shape.lanes)
     loss = (fill(np.float32(1), shape.lanes), nothing, nothing)
-    _copy_hot_rows(u, v, shape, scratch)
+    _hand_over(u, v, shape, scratch)
     scratch.last_seen[:] = -1
     _lay_out_slots(len(scratch.slots), shape, scratch)
     for sentence in range(len(offsets) - 1):
