@@ -1,5 +1,6 @@
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -215,6 +216,8 @@ def test_without_a_sound_checkpoint_it_is_trained_anew(part: Path) -> None:
     for file in part.rglob("state.json"):
         file.write_text("")
     assert "no sound checkpoint; train it anew with --overwrite" in refused(part)
+    shutil.rmtree(part / "checkpoints")
+    assert "was stopped before its first checkpoint; train it" in refused(part)
 
 
 def test_nan_is_never_saved(corpus: Path, monkeypatch) -> None:
@@ -360,7 +363,7 @@ def test_nohup_is_respected(corpus: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # noqa: PLW1509
     )
-    wait_for(Path("r/checkpoints"), process)
+    wait_for_checkpoint("r", process)
     process.send_signal(signal.SIGHUP)
     time.sleep(0.3)
     assert process.poll() is None
@@ -378,15 +381,17 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(3000):
-        if path.exists() or process.poll() is not None:
-            return
+def wait_for_checkpoint(run: str, process: subprocess.Popen[str]) -> None:
+    """Wait for a whole one: their directory is made before the first is written."""
+    deadline = time.monotonic() + 60
+    while not checkpoints_of(run):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def checkpoints_of(run: str) -> set[str]:
-    names = {path.name for path in Path(run, "checkpoints").iterdir()}
+    names = {path.name for path in Path(run, "checkpoints").glob("*")}
     return {name for name in names if name.isdigit()}
 
 
@@ -399,7 +404,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
 ) -> None:
     Path("c.yaml").write_text(config(corpus, epochs=100_000).to_yaml())
     process = start("train", "c.yaml", "--out", "r")
-    wait_for(Path("r/checkpoints"), process)
+    wait_for_checkpoint("r", process)
     process.send_signal(number)
     out, said = process.communicate(timeout=30)
     assert process.returncode == code
@@ -428,7 +433,7 @@ def test_sigusr1_saves_now_and_two_cannot_train_at_once(
     settings["checkpoint"] = {"every_seconds": 1e6}
     Path("c.yaml").write_text(Config.model_validate(settings).to_yaml())
     process = start("train", "c.yaml", "--out", "r")
-    wait_for(Path("r/checkpoints"), process)  # of the first epoch
+    wait_for_checkpoint("r", process)  # of the first epoch
     time.sleep(0.2)
     before = checkpoints_of("r")
     process.send_signal(signal.SIGUSR1)
@@ -453,7 +458,7 @@ def kill_and_resume(settings: Config, kills: int, seed: int) -> int:
     killed = 0
     Path("c.yaml").write_text(settings.to_yaml())
     process = start("train", "c.yaml", "--out", "killed")
-    wait_for(Path("killed/checkpoints"), process)
+    wait_for_checkpoint("killed", process)
     while True:
         time.sleep(chance.uniform(0, 0.25))
         process.kill()

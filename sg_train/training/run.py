@@ -273,8 +273,10 @@ def _find_state(
     with Checkpoints(run.checkpoints_directory, say) as checkpoints:
         found = checkpoints.newest()
     if found is None:
+        any_left = checkpoint.has_any(run.checkpoints_directory)
+        what = "has no sound" if any_left else "was stopped before its first"
         raise TrainingError(
-            f"{run.path}: has no sound checkpoint; train it anew with --overwrite"
+            f"{run.path}: {what} checkpoint; train it anew with --overwrite"
         )
     path, state, weights = found
     return state, weights, f"checkpoint {path.name}"
