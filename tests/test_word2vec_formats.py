@@ -163,3 +163,18 @@ def test_numbers_that_look_like_text_are_binary_all_the_same(tmp_path) -> None:
     looks = np.frombuffer(b"-\nU[-\nU[", dtype="<f4").reshape(1, 2)
     save_vectors(WordVectors(["0"], looks), tmp_path / "v", "binary")
     np.testing.assert_array_equal(load_vectors(tmp_path / "v").matrix, looks)
+
+
+@pytest.mark.parametrize("dimension", [3, 1 << 12])
+def test_many_rows_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, dimension: int
+) -> None:
+    monkeypatch.setattr(word2vec_formats, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(word2vec_formats, "_NUMBERS_AT_ONCE", 3 * dimension)
+    matrix = np.random.default_rng(0).normal(size=(100, dimension)).astype(np.float32)
+    names = [f"word{number}" for number in range(100)]
+    save_vectors(WordVectors(names, matrix), tmp_path / "v", "text")
+    lines = (tmp_path / "v").read_text().splitlines()[1:]
+    assert [line.split()[0] for line in lines] == names
+    read = np.array([line.split()[1:] for line in lines], dtype=np.float32)
+    assert np.array_equal(read, matrix)

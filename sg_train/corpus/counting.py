@@ -1,12 +1,9 @@
 """One pass over a text: words are numbered by first sight and counted."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +12,7 @@ from numpy.typing import NDArray
 
 from sg_train.corpus.tokenizer import Tokenizer
 from sg_train.corpus.word_runs import WordRuns
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
+from sg_train.threads import in_order
 
 
 @dataclass(frozen=True)
@@ -61,23 +56,6 @@ def split_texts(
 ) -> Iterator[SplitText]:
     """Apply `split_text` on several threads; the results keep the chunks' order."""
     return in_order(partial(split_text, fold=fold), chunks, threads)
-
-
-def in_order(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
-) -> Iterator[_Result]:
-    """Apply a function on several threads; the results keep the items' order.
-
-    At most `threads + 1` items are in memory at a time.
-    """
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[_Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 class WordCounter:

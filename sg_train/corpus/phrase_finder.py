@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from sg_train.choices import PhraseScoring
 from sg_train.config import CorpusConfig
 from sg_train.corpus import pairs
-from sg_train.corpus.counting import in_order
 from sg_train.corpus.first_pass import Spool, progress_bar, read_text
 from sg_train.corpus.pairs import PairNumbers, PairRuns
 from sg_train.corpus.phrase_joiner import Joiner, join_spool
@@ -32,6 +31,7 @@ from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.word_runs import WordRuns
 from sg_train.errors import CorpusError
 from sg_train.files import atomic_file
+from sg_train.threads import in_order
 
 _WORDS_AT_ONCE = 1 << 21
 

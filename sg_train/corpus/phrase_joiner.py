@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.corpus.counting import WordCounter, in_order
+from sg_train.corpus.counting import WordCounter
 from sg_train.corpus.first_pass import Spool, progress_bar
 from sg_train.corpus.pairs import PairNumbers
 from sg_train.corpus.phrases import Phrase, Phrases
+from sg_train.threads import in_order
 
 _WORDS_AT_ONCE = 1 << 21
 

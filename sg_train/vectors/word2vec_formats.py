@@ -7,6 +7,7 @@ space.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from sg_train.errors import VectorsError
 from sg_train.files import atomic_file
+from sg_train.machine import available_cpus
+from sg_train.threads import in_order
 from sg_train.vectors.checks import check_read_back, check_words
 from sg_train.vectors.rows import Rows
 
@@ -85,12 +88,10 @@ def write_rows(file: BinaryIO, vectors: Rows, separator: str) -> int:
     With a word of no characters the numbers stand alone.
     """
     last = 0
-    for words, rows in _slices(vectors):
-        columns = [pc.cast(pa.array(column), pa.string()) for column in rows.T]
-        named = [pa.array(words), *columns] if any(words) else columns
-        lines = pc.binary_join_element_wise(*named, separator).to_pylist()
-        file.write("\n".join(lines).encode() + b"\n")
-        last = file.tell() - len(lines[-1].encode()) - 1
+    spell = partial(_lines, separator=separator)
+    for text, length in in_order(spell, _slices(vectors), available_cpus()):
+        file.write(text)
+        last = file.tell() - length
     return last
 
 
@@ -249,11 +250,28 @@ def _verify_text(
         )
 
 
+def _lines(
+    part: tuple[list[str], NDArray[np.float32]], separator: str
+) -> tuple[memoryview, int]:
+    """Return lines of word and numbers, and the bytes of the last; without the GIL."""
+    words, rows = part
+    numbers = pc.cast(pa.array(rows.reshape(-1)), pa.string())
+    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
+    lines = pc.binary_join(pa.ListArray.from_arrays(starts, numbers), separator)
+    if any(words):
+        lines = pc.binary_join_element_wise(pa.array(words), lines, separator)
+    lines = pc.binary_join_element_wise(lines, "\n", "")
+    _, offsets, data = lines.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
+    return memoryview(data)[: ends[-1]], int(ends[-1] - ends[-2])
+
+
 def _slices(
     vectors: Rows,
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    for first in range(0, len(vectors), _ROWS_AT_ONCE):
-        part = slice(first, first + _ROWS_AT_ONCE)
+    count = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // vectors.matrix.shape[1]))
+    for first in range(0, len(vectors), count):
+        part = slice(first, first + count)
         yield list(vectors.words[part]), np.asarray(vectors.matrix[part])
 
 
