@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,25 +11,41 @@ from sg_train.sampling.loader import Place
 from sg_train.training.progress import Progress
 
 
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock that goes on by as many seconds as one waits."""
+    now = 1000.0
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    return wait
+
+
 def result(words: int, pairs: int, loss: float, rate: float = 0.1) -> BlockResult:
     return BlockResult(Place(0, 0), words, pairs, loss, rate)
 
 
-def test_lines_are_means_over_their_own_share(tmp_path: Path) -> None:
+def test_lines_are_means_over_their_own_share(tmp_path: Path, wait) -> None:
     file = tmp_path / "metrics.jsonl"
     with Progress(file, words=1000) as progress:
+        wait(0.25)
         progress.add(result(4, 10, 30.0))
+        wait(0.25)
         progress.add(result(6, 30, 50.0, rate=0.05))  # ten words: a hundredth
+        wait(4)
         progress.add(result(985, 0, 0.0))
+        wait(0.5)
         progress.add(result(5, 4, 4.0))  # the rest
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["words"] for line in lines] == [10, 995, 1000]
     assert [line["loss"] for line in lines] == [2.0, None, 1.0]
     assert lines[0]["learning_rate"] == 0.05
-    assert 0 < lines[0]["seconds"] < lines[1]["seconds"]
-    assert lines[0]["words_per_second"] == pytest.approx(
-        10 / lines[0]["seconds"], rel=0.5
-    )
+    assert [line["seconds"] for line in lines] == [0.5, 4.5, 5.0]
+    # From the last line that was a second ago: 10 / 0.5, 985 / 4 and 990 / 4.5.
+    assert [line["words_per_second"] for line in lines] == [20, 246.2, 220]
 
 
 def test_many_blocks_make_about_a_hundred_lines(tmp_path: Path) -> None:
@@ -39,21 +56,23 @@ def test_many_blocks_make_about_a_hundred_lines(tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == 100
 
 
-def test_scores_have_lines_of_their_own_and_take_no_time(tmp_path: Path) -> None:
+def test_scores_have_lines_of_their_own_and_take_no_time(tmp_path: Path, wait) -> None:
     file = tmp_path / "metrics.jsonl"
     heard: list[dict[str, object]] = []
     with Progress(file, words=100, listener=heard.append) as progress:
+        wait(0.25)
         progress.add(result(50, 1, 1.0))
         with progress.pause():
-            time.sleep(0.3)
+            wait(3)
             progress.add_scores({"wordsim": 0.5, "none": None})
+        wait(0.25)
         progress.add(result(50, 1, 1.0))
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == heard
     assert lines[1]["scores"] == {"wordsim": 0.5, "none": None}
     assert (lines[1]["words"], lines[1]["epoch"]) == (50, 0)
-    assert lines[2]["seconds"] < 0.3
-    assert lines[2]["words_per_second"] > 100 / 0.3
+    assert lines[2]["seconds"] == 0.5
+    assert lines[2]["words_per_second"] == 200
 
 
 def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
