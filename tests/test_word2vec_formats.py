@@ -86,7 +86,7 @@ def test_what_others_could_not_read_is_refused(
         (b"2 2\na b 1 2\nc 3 4\n", "line 2: 3 numbers, expected 2"),
         (b"a 1 2\nb 1\n", "line 2: 1 numbers, expected 2"),
         (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, expected 2"),
-        (b"a 1 2\n\nb 1 2\n", "line 2: 0 numbers, expected 2"),
+        (b"a 1 2\n\nb 1 2\n", "line 2: is empty"),
         (b"2 3\na 1 2\nb 3 4 5\n", "line 2: 2 numbers, expected 3"),
         (b"1 1\na \x00\x00\x80\x3f\nb", "goes on after the 1 vectors"),
         (b"", "line 1: expected the number of vectors"),
@@ -178,3 +178,36 @@ def test_many_rows_keep_their_order(
     assert [line.split()[0] for line in lines] == names
     read = np.array([line.split()[1:] for line in lines], dtype=np.float32)
     assert np.array_equal(read, matrix)
+
+
+_FIELDS = st.sampled_from(
+    [b"a", b"b", b"\xc3\xa9", b"\xff", b"1", b"-2.5", b"1e39", b"nan", b"x", b"\0", b""]
+)
+_ENDS = st.sampled_from([b"\n", b"\n", b"\r\n", b" \n", b"\n\n", b"\t", b""])
+
+
+@given(
+    header=st.sampled_from([b"", b"2 2\n", b"3 1\n"]),
+    rows=st.lists(
+        st.tuples(st.lists(_FIELDS, min_size=1, max_size=4).map(b" ".join), _ENDS),
+        max_size=6,
+    ),
+    at_once=st.sampled_from([1, 7, 1 << 22]),
+)
+def test_parts_say_what_their_lines_say(tmp_path_factory, header, rows, at_once):
+    file = tmp_path_factory.mktemp("vectors") / "v"
+    good = b"k 1 2\nl 3 4\n" * (header != b"3 1\n")
+    file.write_bytes(header + good + b"".join(line + end for line, end in rows))
+
+    def read() -> object:
+        try:
+            loaded = load_vectors(file)
+        except VectorsError as error:
+            return str(error)
+        return loaded.words, loaded.matrix.tolist()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word2vec_formats, "_BYTES_AT_ONCE", at_once)
+        by_parts = read()
+        patch.setattr(word2vec_formats, "_parse", lambda part, **_: (part, None))
+        assert by_parts == read()

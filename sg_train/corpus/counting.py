@@ -58,6 +58,18 @@ def split_texts(
     return in_order(partial(split_text, fold=fold), chunks, threads)
 
 
+def drop_negative(
+    ids: NDArray[np.int32], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Drop the ids below 0, and move rising places among them to where they are then.
+
+    >>> drop_negative(np.array([7, -1, -1, 8, 9]), np.array([0, 2, 3, 5]))
+    (array([7, 8, 9]), array([0, 1, 1, 3]))
+    """
+    dropped = np.flatnonzero(ids < 0)
+    return np.delete(ids, dropped), places - np.searchsorted(dropped, places)
+
+
 class WordCounter:
     """Numbers words by first sight and counts them.
 
@@ -109,15 +121,17 @@ class WordCounter:
             ids,
             np.repeat(np.bincount(text.places, minlength=len(text.tokens)), lengths),
         )
+        ids += np.int32(self.runs.ids)
+        if lengths.max(initial=0) <= 1:
+            of_tokens = np.full(len(lengths), -1, dtype=np.int32)
+            of_tokens[lengths > 0] = ids
+            return drop_negative(of_tokens[text.places], text.line_starts)
         starts = np.cumsum(lengths) - lengths
         per_token = lengths[text.places]
         positions = np.concatenate(([0], np.cumsum(per_token)))
-        if lengths.max(initial=0) <= 1:
-            places = starts[text.places[per_token > 0]]
-        else:
-            inside = np.arange(positions[-1]) - np.repeat(positions[:-1], per_token)
-            places = np.repeat(starts[text.places], per_token) + inside
-        return ids[places] + np.int32(self.runs.ids), positions[text.line_starts]
+        inside = np.arange(positions[-1]) - np.repeat(positions[:-1], per_token)
+        places = np.repeat(starts[text.places], per_token) + inside
+        return ids[places], positions[text.line_starts]
 
     def add(self, words: Iterable[str], counts: NDArray[np.int64]) -> NDArray[np.int32]:
         """Count words beside those of the text.

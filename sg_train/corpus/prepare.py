@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.config import CorpusConfig, VocabularyConfig
-from sg_train.corpus.counting import WordCounter
+from sg_train.corpus.counting import WordCounter, drop_negative
 from sg_train.corpus.encoded import (
     FORMAT,
     IDS_FILE,
@@ -447,12 +447,10 @@ def _renumber(
         offsets_file.write(np.zeros(1, dtype="<i8").data)
         for provisional, ends in spool.read():
             read += len(provisional)
-            ids = final[provisional]
-            kept = ids >= 0
-            content = ids[kept].astype("<i4", copy=False)
+            ids, kept_until = drop_negative(final[provisional], ends)
+            content = ids.astype("<i4", copy=False)
             ids_file.write(content.data)
             digest.update(content.data)
-            kept_until = np.cumsum(kept)[ends - 1]
             offsets = words + np.unique(kept_until[kept_until > 0])
             offsets_file.write(offsets.astype("<i8", copy=False).data)
             digest.update(offsets.astype("<i8", copy=False).data)

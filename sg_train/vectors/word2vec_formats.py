@@ -8,6 +8,7 @@ space.
 
 from collections.abc import Iterator
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ from sg_train.vectors.rows import Rows
 
 _ROWS_AT_ONCE = 4096
 _NUMBERS_AT_ONCE = 1 << 22
+_BYTES_AT_ONCE = 1 << 22
 _LONGEST_WORD = 1 << 16  # bytes
 _LONGEST_NUMBER = 32  # bytes
 _WIDEST = 1 << 20  # dimensions
@@ -141,7 +143,8 @@ class _Reader:
         size: int | None,
     ) -> None:
         self._path = path
-        self._first_line = first_line
+        self._line = first_line
+        self._empty_line: int | None = None
         self._dimension = dimension
         self._rows = rows
         room = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // dimension))
@@ -151,22 +154,16 @@ class _Reader:
         self._words: dict[str, int] = {}
 
     def read_text(self, file: BinaryIO) -> Rows:
+        """Read a part at a time, and line by line what is not plain."""
         longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
-        for number, line in enumerate(iter(lambda: file.readline(longest), b"")):
-            where = f"{self._path}, line {self._first_line + number}"
-            if line.isspace() and not file.read(_LONGEST_WORD).strip():
-                break  # empty lines at the end
-            if number == self._rows:
-                raise VectorsError(
-                    f"{where}: more vectors than the {self._rows} of line 1"
-                )
-            word, numbers = self._split(line, where)
-            try:
-                with np.errstate(over="ignore"):  # infinity is refused below
-                    row = np.array(numbers, dtype=np.float32)
-            except ValueError as error:
-                raise VectorsError(f"{where}: {error}") from error
-            self._add(word, row, where)
+        parse = partial(_parse, dimension=self._dimension)
+        parts = _whole_lines(file, longest)
+        for part, plain in in_order(parse, parts, available_cpus()):
+            if plain is None or not self._add_plain(plain):
+                lines = BytesIO(part)
+                for line in iter(lambda: lines.readline(longest), b""):  # noqa: B023
+                    self._add_line(line)
+                    self._line += 1
         return self._complete()
 
     def read_binary(self, file: BinaryIO) -> Rows:
@@ -204,6 +201,36 @@ class _Reader:
             )
         return fields[0], fields[1:]
 
+    def _add_plain(self, part: Rows) -> bool:
+        """Add rows in which nothing is wrong, unless something is with all of them."""
+        before, after = len(self._words), len(self._words) + len(part)
+        too_many = self._rows is not None and after > self._rows
+        is_new = self._words.keys().isdisjoint(part.words)
+        if too_many or not is_new or self._empty_line is not None:
+            return False
+        self._words.update(zip(part.words, range(before, after), strict=True))
+        self._make_room(after)
+        self._matrix[before:after] = part.matrix
+        self._line += len(part)
+        return True
+
+    def _add_line(self, line: bytes) -> None:
+        where = f"{self._path}, line {self._line}"
+        if line.isspace():  # at the end of the file it is no trouble
+            self._empty_line = self._empty_line or self._line
+            return
+        if self._empty_line is not None:
+            raise VectorsError(f"{self._path}, line {self._empty_line}: is empty")
+        if len(self._words) == self._rows:
+            raise VectorsError(f"{where}: more vectors than the {self._rows} of line 1")
+        word, numbers = self._split(line, where)
+        try:
+            with np.errstate(over="ignore"):  # infinity is refused below
+                row = np.array(numbers, dtype=np.float32)
+        except ValueError as error:
+            raise VectorsError(f"{where}: {error}") from error
+        self._add(word, row, where)
+
     def _add(self, word: bytes, row: NDArray[np.float32], where: str) -> None:
         try:
             text = word.decode()
@@ -216,9 +243,12 @@ class _Reader:
             raise VectorsError(f"{where}: {text!r} stands there twice")
         if not np.isfinite(row).all():
             raise VectorsError(f"{where}: the vector of {text!r} is not finite")
-        if number == len(self._matrix):
-            self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
+        self._make_room(number + 1)
         self._matrix[number] = row
+
+    def _make_room(self, rows: int) -> None:
+        while len(self._matrix) < rows:
+            self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
 
     def _complete(self) -> Rows:
         found = len(self._words)
@@ -227,6 +257,39 @@ class _Reader:
                 f"{self._path}: {found} vectors, but line 1 says {self._rows}"
             )
         return Rows(list(self._words), self._matrix[:found])
+
+
+def _whole_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    while part := file.read(_BYTES_AT_ONCE):
+        yield part if part.endswith(b"\n") else part + file.readline(longest)
+
+
+def _parse(part: bytes, dimension: int) -> tuple[bytes, Rows | None]:
+    """Read lines of a word and numbers, nearly all of it without the GIL.
+
+    Returns:
+        The lines, and what they say, or None if any of them needs a closer look: it has
+        another number of fields, a word stands there twice or a number is none.
+    """
+    ends = np.flatnonzero(np.frombuffer(part, dtype=np.uint8) == ord("\n")) + 1
+    if not part.endswith(b"\n"):
+        ends = np.append(ends, len(part))
+    offsets = np.append(0, ends).astype(np.int32)
+    lines = pa.StringArray.from_buffers(
+        len(ends), pa.py_buffer(offsets), pa.py_buffer(part)
+    )
+    fields = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines))
+    if (np.diff(fields.offsets.to_numpy()) != 1 + dimension).any():
+        return part, None
+    places = np.arange(len(fields.values)).reshape(len(ends), 1 + dimension)
+    try:
+        words = fields.values.take(places[:, 0]).to_pylist()
+        numbers = fields.values.take(places[:, 1:].reshape(-1)).cast(pa.float32())
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return part, None
+    matrix = numbers.to_numpy().reshape(len(ends), dimension)
+    is_plain = len(set(words)) == len(words) and np.isfinite(matrix).all()
+    return part, Rows(words, matrix) if is_plain else None
 
 
 def _write_header(file: BinaryIO, vectors: Rows) -> None:
