@@ -37,7 +37,8 @@ def test_a_corpus_with_phrases_is_that_of_the_joined_text(
     with pytest.MonkeyPatch.context() as patch:
         if spill:
             patch.setattr(first_pass, "_BYTES_A_WORD", 1_000_000 // 3)
-            chunks = partial(reader.read_chunks, size=9)
+            # A joined line, of 14 words at most, may be one word.
+            chunks = partial(reader.read_chunks, size=15)
             patch.setattr(first_pass, "read_chunks", chunks)
             patch.setattr(phrase_joiner, "_WORDS_AT_ONCE", 5)
         made: list[EncodedCorpus | None] = []
