@@ -24,7 +24,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 soak: $(VENV)/installed-dev
-	SG_TRAIN_EXAMPLES=3000 $(BIN)/python -m pytest -s -q tests/test_hostile.py
+	SG_TRAIN_EXAMPLES_ARE=new SG_TRAIN_EXAMPLES=3000 \
+		$(BIN)/python -m pytest -s -q tests/test_hostile.py
+	SG_TRAIN_EXAMPLES_ARE=new $(BIN)/python -m pytest -q --numprocesses auto
 	SG_TRAIN_KILLS=100 $(BIN)/python -m pytest -s -q tests/test_resume.py -k killed
 
 bench: $(VENV)/installed-dev

@@ -1,9 +1,11 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from typer.testing import CliRunner
 
 from sg_train.cli import app
@@ -11,6 +13,11 @@ from sg_train.training.checkpoint import CorpusState, ProgressState, State
 from sg_train.vectors.word_vectors import WordVectors
 
 ROOT = Path(__file__).parent.parent
+
+# `make test` tries the same examples every time, `make soak` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("new", deadline=None)
+settings.load_profile(os.environ.get("SG_TRAIN_EXAMPLES_ARE", "same"))
 
 
 class Command:
