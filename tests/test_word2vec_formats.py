@@ -211,3 +211,17 @@ def test_parts_say_what_their_lines_say(tmp_path_factory, header, rows, at_once)
         by_parts = read()
         patch.setattr(word2vec_formats, "_parse", lambda part, **_: (part, None))
         assert by_parts == read()
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 9])
+def test_rows_are_judged_across_parts(tmp_path, monkeypatch, at_once: int) -> None:
+    monkeypatch.setattr(word2vec_formats, "_BYTES_AT_ONCE", at_once)
+    file = tmp_path / "v"
+    file.write_bytes(b"a 1 2\nb 3 4\nc 5 6\n")
+    assert load_vectors(file).matrix.tolist() == [[1, 2], [3, 4], [5, 6]]
+    file.write_bytes(b"a 1 2\nb 3 4\na 5 6\n")
+    with pytest.raises(VectorsError, match="line 3: 'a' stands there twice"):
+        load_vectors(file)
+    file.write_bytes(b"a 1 2\n\nb 3 4\nc 5 6\n")
+    with pytest.raises(VectorsError, match="line 2: is empty"):
+        load_vectors(file)
