@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
 from sg_train.engines import kernel
 from sg_train.engines.autograd import AutogradEngine
@@ -210,6 +211,11 @@ def test_a_thread_with_copies_of_hot_rows_takes_the_same_steps(
         assert np.abs(found - expected).max() < 1e-5
 
 
+@njit
+def hand_over(u, v, shape, scratch):
+    kernel._hand_over(u, v, shape, scratch)
+
+
 @pytest.mark.parametrize("lanes", WIDTHS)
 def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
     plan = make_plan(2, 5)
@@ -227,7 +233,7 @@ def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
     for table in rows:
         table[WORDS:] = 0
     for scratch in (one, other):
-        kernel._hand_over(u, v, shape, scratch)
+        hand_over(u, v, shape, scratch)
     for table, sums in zip(rows, expected, strict=True):
         assert np.array_equal(table[:WORDS], sums)
         assert np.array_equal(table[one.copies.shift :][:hot], table[:hot])
@@ -238,7 +244,7 @@ def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
                 moves = generator.normal(size=(hot, shape.row)).astype(np.float32)
                 table[first : first + hot] += moves
                 sums[:hot] += moves
-            kernel._hand_over(u, v, shape, scratch)
+            hand_over(u, v, shape, scratch)
             for table, sums in zip(rows, expected, strict=True):
                 assert table[:WORDS] == pytest.approx(sums, abs=1e-5)
                 assert np.array_equal(table[first : first + hot], table[:hot])

@@ -141,7 +141,9 @@ class Scratch(NamedTuple):
 
 # Without _nrt=False numba counts references to arrays in every window.
 _options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-_inline = njit(forceinline=True, **_options)
+# Without wrappers only compiled code can call them, and compiling takes half the time.
+_no_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_inline = njit(forceinline=True, **_no_wrappers, **_options)
 
 
 def _versioned(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,8 +25,9 @@ from sg_train.vectors.checks import check_read_back, check_words
 from sg_train.vectors.rows import Rows
 
 _ROWS_AT_ONCE = 4096
-_NUMBERS_AT_ONCE = 1 << 22
+_NUMBERS_AT_ONCE = 1 << 19
 _BYTES_AT_ONCE = 1 << 22
+_MOST_THREADS = 8  # for each holds some 20 to 50 MB
 _LONGEST_WORD = 1 << 16  # bytes
 _LONGEST_NUMBER = 32  # bytes
 _WIDEST = 1 << 20  # dimensions
@@ -91,7 +92,7 @@ def write_rows(file: BinaryIO, vectors: Rows, separator: str) -> int:
     """
     last = 0
     spell = partial(_lines, separator=separator)
-    for text, length in in_order(spell, _slices(vectors), available_cpus()):
+    for text, length in in_order(spell, _slices(vectors), _threads()):
         file.write(text)
         last = file.tell() - length
     return last
@@ -156,14 +157,16 @@ class _Reader:
     def read_text(self, file: BinaryIO) -> Rows:
         """Read a part at a time, and line by line what is not plain."""
         longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
-        parse = partial(_parse, dimension=self._dimension)
-        parts = _whole_lines(file, longest)
-        for part, plain in in_order(parse, parts, available_cpus()):
-            if plain is None or not self._add_plain(plain):
-                lines = BytesIO(part)
-                for line in iter(lambda: lines.readline(longest), b""):  # noqa: B023
-                    self._add_line(line)
-                    self._line += 1
+
+        def read(part: bytes) -> tuple[bytes, Rows | None]:
+            return part, _plain_rows(part, self._dimension)
+
+        for part, plain in in_order(read, _whole_lines(file, longest), _threads()):
+            if plain is not None and self._add_plain(plain):
+                continue
+            for line in iter(partial(BytesIO(part).readline, longest), b""):
+                self._add_line(line)
+                self._line += 1
         return self._complete()
 
     def read_binary(self, file: BinaryIO) -> Rows:
@@ -264,32 +267,26 @@ def _whole_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
         yield part if part.endswith(b"\n") else part + file.readline(longest)
 
 
-def _parse(part: bytes, dimension: int) -> tuple[bytes, Rows | None]:
+def _plain_rows(part: bytes, dimension: int) -> Rows | None:
     """Read lines of a word and numbers, nearly all of it without the GIL.
 
     Returns:
-        The lines, and what they say, or None if any of them needs a closer look: it has
-        another number of fields, a word stands there twice or a number is none.
+        The rows, or None if a line needs a closer look: it is no UTF-8, it has another
+        number of fields, its word stands there twice or a number of it is none.
     """
-    ends = np.flatnonzero(np.frombuffer(part, dtype=np.uint8) == ord("\n")) + 1
-    if not part.endswith(b"\n"):
-        ends = np.append(ends, len(part))
-    offsets = np.append(0, ends).astype(np.int32)
-    lines = pa.StringArray.from_buffers(
-        len(ends), pa.py_buffer(offsets), pa.py_buffer(part)
-    )
-    fields = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines))
-    if (np.diff(fields.offsets.to_numpy()) != 1 + dimension).any():
-        return part, None
-    places = np.arange(len(fields.values)).reshape(len(ends), 1 + dimension)
     try:
+        lines = pa.array(part.removesuffix(b"\n").split(b"\n"), pa.string())
+        fields = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines))
+        if (np.diff(fields.offsets) != 1 + dimension).any():
+            return None
+        places = np.arange(len(fields.values)).reshape(-1, 1 + dimension)
         words = fields.values.take(places[:, 0]).to_pylist()
         numbers = fields.values.take(places[:, 1:].reshape(-1)).cast(pa.float32())
-    except (pa.ArrowInvalid, UnicodeDecodeError):
-        return part, None
-    matrix = numbers.to_numpy().reshape(len(ends), dimension)
+    except pa.ArrowInvalid:
+        return None
+    matrix = numbers.to_numpy().reshape(-1, dimension)
     is_plain = len(set(words)) == len(words) and np.isfinite(matrix).all()
-    return part, Rows(words, matrix) if is_plain else None
+    return Rows(words, matrix) if is_plain else None
 
 
 def _write_header(file: BinaryIO, vectors: Rows) -> None:
@@ -327,6 +324,10 @@ def _lines(
     _, offsets, data = lines.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
     return memoryview(data)[: ends[-1]], int(ends[-1] - ends[-2])
+
+
+def _threads() -> int:
+    return min(_MOST_THREADS, available_cpus())
 
 
 def _slices(
