@@ -223,7 +223,10 @@ class _Reader:
             self._empty_line = self._empty_line or self._line
             return
         if self._empty_line is not None:
-            raise VectorsError(f"{self._path}, line {self._empty_line}: is empty")
+            raise VectorsError(
+                f"{self._path}, line {self._empty_line}: is empty, expected a word and "
+                f"{self._dimension} numbers"
+            )
         if len(self._words) == self._rows:
             raise VectorsError(f"{where}: more vectors than the {self._rows} of line 1")
         word, numbers = self._split(line, where)
