@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint soak bench distributed clean
+.PHONY: demo test lint docs dist soak bench distributed clean
 
 demo: $(VENV)/installed
 	$(BIN)/sg-train train configs/quickstart.yaml --overwrite
@@ -22,6 +22,13 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+dist: $(VENV)/installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 soak: $(VENV)/installed-dev
 	SG_TRAIN_EXAMPLES_ARE=new SG_TRAIN_EXAMPLES=3000 \
@@ -43,7 +50,7 @@ distributed: $(VENV)/installed-dev
 		--epochs 20 --seeds 1 2 3 --analogies data/analogies.txt
 
 clean:
-	rm -rf $(VENV) corpora runs vectors.txt bench.json .coverage*
+	rm -rf $(VENV) build dist site corpora runs vectors.txt bench.json .coverage*
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

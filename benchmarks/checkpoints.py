@@ -1,4 +1,4 @@
-"""What checkpoints cost a run.
+"""The cost of checkpoints.
 
     python -m benchmarks.checkpoints CORPUS [--repeats 5] [--epochs 10]
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmarks.measure import machine
 from sg_train.config import Config
-from sg_train.training.checkpoint import Checkpoints
-from sg_train.training.pace import Pace
-from sg_train.training.run import train
+from sg_train.runs.checkpoint import Checkpoints
+from sg_train.training.loop import Loop
+from sg_train.training.train import train
 
 VARIANTS: dict[str, float | None] = {
     "without checkpoints": None,
@@ -30,12 +30,12 @@ VARIANTS: dict[str, float | None] = {
 
 @contextmanager
 def without_checkpoints() -> Iterator[None]:
-    before = Pace.is_save_due
-    Pace.is_save_due = property(lambda pace: False)  # type: ignore[method-assign, assignment]
+    before = Loop._wants_checkpoint
+    Loop._wants_checkpoint = lambda *_: False  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Pace.is_save_due = before  # type: ignore[method-assign]
+        Loop._wants_checkpoint = before  # type: ignore[method-assign]
 
 
 def seconds(corpus: Path, epochs: int, every: float | None) -> tuple[float, int]:

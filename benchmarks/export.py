@@ -12,8 +12,7 @@ import numpy as np
 
 from benchmarks.measure import alternate, machine, seconds, spread
 from sg_train.vectors.formats import load_vectors
-from sg_train.vectors.word2vec_formats import save_binary, save_text
-from sg_train.vectors.word_vectors import WordVectors
+from sg_train.vectors.formats.word2vec import save_binary, save_text
 
 
 def main() -> None:
@@ -25,16 +24,16 @@ def main() -> None:
     generator = np.random.default_rng(0)
     shape = (options.rows, options.dimension)
     matrix = generator.normal(0, 0.3, shape).astype(np.float32)
-    vectors = WordVectors([f"word{i}" for i in range(options.rows)], matrix)
+    table = [f"word{i}" for i in range(options.rows)], matrix
     theirs = gensim.models.KeyedVectors(options.dimension)
-    theirs.add_vectors(vectors.words, matrix)
+    theirs.add_vectors(*table)
     with tempfile.TemporaryDirectory() as name:
         text, binary = Path(name, "text"), Path(name, "binary")
         gensim_text = Path(name, "gensim")
         cases = {
-            "sg-train, write text": lambda: seconds(lambda: save_text(vectors, text)),
+            "sg-train, write text": lambda: seconds(lambda: save_text(*table, text)),
             "sg-train, write binary": lambda: seconds(
-                lambda: save_binary(vectors, binary)
+                lambda: save_binary(*table, binary)
             ),
             "sg-train, read text": lambda: seconds(lambda: load_vectors(text)),
             "sg-train, read binary": lambda: seconds(lambda: load_vectors(binary)),

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.measure import alternate, machine, ratio, seconds, spread
 from sg_train.config import CorpusConfig, VocabularyConfig
 from sg_train.corpus.prepare import prepare
-from sg_train.machine import available_cpus
+from sg_train.system.machine import available_cpus
 
 
 def plain_loop(file: Path, out: Path) -> None:
@@ -78,7 +78,7 @@ def main() -> None:
             "str.split and a dict": lambda: seconds(
                 lambda: plain_loop(options.file, directory / "ids")
             ),
-            "gensim, vocabulary scan alone": scan,
+            "gensim, only its vocabulary scan": scan,
         }
         results = alternate(cases, options.repeats)
     with options.file.open(encoding="utf-8") as lines:

@@ -1,4 +1,4 @@
-"""How fast the fused kernel is beside what the core could do, and where time goes.
+"""The speed of the fused kernel, as a share of the peak, and where its time goes.
 
     python -m benchmarks.kernel CORPUS [--repeats 5]
 
@@ -21,11 +21,11 @@ import torch
 from numba import njit
 
 from benchmarks.measure import machine
+from sg_train.blocks import Block, BlockRef
+from sg_train.config import Config, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
-from sg_train.engines import kernel
-from sg_train.engines.fused import FusedEngine
-from sg_train.model import SkipGram
-from sg_train.sampling.loader import Place
+from sg_train.engines.base import RateLine, Task
+from sg_train.engines.fused import block, engine, step
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 
 BLOCKS = 40
@@ -38,12 +38,6 @@ class Text:
     counts: np.ndarray
     read_block: Callable[[int], Any]
     blocks: int
-
-
-@dataclass
-class Sentences:
-    ids: np.ndarray
-    offsets: np.ndarray
 
 
 def of_corpus(path: Path) -> Text:
@@ -60,7 +54,7 @@ def of_zipf(vocabulary: int, tokens: int = 2_000_000) -> Text:
     ids = np.random.default_rng(0).choice(vocabulary, tokens, p=shares)
     parts = ids.astype(np.int32).reshape(20, -1)
     offsets = np.append(np.arange(0, parts.shape[1], 50), parts.shape[1])
-    return Text(counts, lambda i: Sentences(parts[i], offsets), 20)
+    return Text(counts, lambda i: Block(parts[i], offsets), 20)
 
 
 def peak() -> float:
@@ -75,21 +69,46 @@ def peak() -> float:
     return best
 
 
+class Constant:
+    """A learning rate that does not fall."""
+
+    def line(self, _: BlockRef) -> RateLine:
+        return RateLine(0.01, 0.0)
+
+
+def make_plan(counts: np.ndarray, sampling: SamplingConfig) -> SamplingPlan:
+    return SamplingPlan.from_counts(
+        counts,
+        window=sampling.window,
+        dynamic=sampling.dynamic_window,
+        negatives=sampling.negatives,
+        negative_exponent=sampling.negative_exponent,
+        subsample=sampling.subsample,
+        seed=1,
+    )
+
+
 class Trainer:
     """Trains on the same blocks again and again, and times it."""
 
     def __init__(
         self, text: Text, dimension: int, negatives: int, threads: int
     ) -> None:
-        plan = SamplingPlan.from_counts(text.counts, negatives=negatives)
-        self._engine = FusedEngine(
-            SkipGram(len(text.counts), dimension),
-            text.read_block,
-            plan,
-            lambda place, position: 0.01,
-            threads=threads,
+        config = Config.load().with_settings(
+            {"model.dimension": dimension, "sampling.negatives": negatives}
         )
-        self._places = [Place(0, block) for block in range(text.blocks)]
+        task = Task(
+            config=config,
+            counts=text.counts,
+            read_block=text.read_block,
+            blocks=text.blocks,
+            plan=make_plan(text.counts, config.sampling),
+            schedule=Constant(),
+            threads=threads,
+            device=torch.device("cpu"),
+        )
+        self._model, self._engine = engine.build(task)
+        self._places = [BlockRef(0, block) for block in range(text.blocks)]
         self._flop = 6 * (negatives + 1) * dimension
         self.train()
 
@@ -136,63 +155,69 @@ def scaling(text: Text, repeats: int) -> None:
 def without(*steps: str) -> Iterator[None]:
     """Compile the kernel with steps that do nothing."""
     nothing = {
-        "_dots": lambda u, v, contexts, shape, scratch: None,
-        "_slopes": lambda contexts, rate, loss, shape, scratch: loss,
+        "dots": lambda u, v, contexts, shape, window, step: None,
+        "slopes": lambda contexts, rate, loss, shape, step: loss,
         "_add_loss": lambda y, whole, loss: loss,
         "_split_product": lambda loss: loss,
-        "_move": lambda u, v, contexts, per_tile, shape, scratch: None,
-        "_prefetch": lambda u, v, column, scratch: None,
-        "_find_rows": lambda centre, low, high, shape, draws, scratch: 0,
-        "_find_coming": lambda centre, kept, shape, draws, scratch: None,
+        "move": lambda u, v, contexts, per_tile, shape, window, step: None,
+        "prefetch_coming": lambda u, v, column, window: None,
+        "find_rows": lambda centre, low, high, shape, draws, scratch: 0,
+        "find_coming": lambda centre, kept, shape, draws, scratch: None,
     }
-    # Compiled anew, lest they call what they called before.
-    callers = [name for name in ("_move", "_slopes") if name not in steps]
-    names = [*steps, *callers, "train_block"]
-    before = {name: getattr(kernel, name) for name in names}
+    inside = {"_add_loss": step, "_split_product": step, "prefetch_coming": step}
+    places = [(inside.get(name, block), name) for name in steps]
+    # Compiled again, or they would call what they called before.
+    callers = [(block, name) for name in ("move", "slopes") if name not in steps]
+    before = [
+        (module, name, getattr(module, name))
+        for module, name in [*places, *callers, (block, "train_block")]
+    ]
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-    for step in steps:
-        setattr(kernel, step, njit(forceinline=True, **options)(nothing[step]))
-    for name in callers:
-        function = getattr(kernel, name).py_func
-        setattr(kernel, name, njit(forceinline=True, **options)(function))
-    kernel.train_block = njit(**options)(kernel.train_block.py_func)
+    for module, name in places:
+        setattr(module, name, njit(forceinline=True, **options)(nothing[name]))
+    for module, name in callers:
+        function = getattr(step, name).py_func
+        setattr(module, name, njit(forceinline=True, **options)(function))
+    block.train_block = njit(**options)(block.train_block.py_func)
+    setattr(engine, "train_block", block.train_block)  # noqa: B010
     try:
         yield
     finally:
-        for name, function in before.items():
-            setattr(kernel, name, function)
+        for module, name, function in before:
+            setattr(module, name, function)
+        setattr(engine, "train_block", block.train_block)  # noqa: B010
 
 
 def where_time_goes(text: Text, repeats: int) -> None:
-    plan = SamplingPlan.from_counts(text.counts)
+    plan = make_plan(text.counts, SamplingConfig())
     windows = 0
     for number in range(1, text.blocks):
-        block = text.read_block(number)
-        windows += len(draw_windows(block.ids, block.offsets, plan, 0, number))
+        some = text.read_block(number)
+        windows += len(draw_windows(some.ids, some.offsets, plan, 0, number))
     cuts: dict[str, tuple[str, ...]] = {
         "everything": (),
-        "without prefetching": ("_prefetch",),
-        "without dots": ("_dots",),
+        "without prefetching": ("prefetch_coming",),
+        "without dots": ("dots",),
         "without the loss": ("_add_loss", "_split_product"),
-        "without slopes and loss": ("_slopes",),
-        "without moves": ("_move",),
-        "draws and rows alone": ("_dots", "_slopes", "_move"),
-        "draws alone": ("_dots", "_slopes", "_move", "_find_rows", "_find_coming"),
+        "without slopes and loss": ("slopes",),
+        "without moves": ("move",),
+        "only draws and rows": ("dots", "slopes", "move"),
+        "only draws": ("dots", "slopes", "move", "find_rows", "find_coming"),
     }
     words = sum(len(text.read_block(i).ids) for i in range(1, text.blocks))
     trainers = {}
     for name, steps in cuts.items():
         with without(*steps):
-            trainers[name] = Trainer(text, 100, 5, threads=1), kernel.train_block
+            trainers[name] = Trainer(text, 100, 5, threads=1), block.train_block
     rounds: dict[str, list[float]] = {name: [] for name in cuts}
-    everything = kernel.train_block
+    everything = block.train_block
     for _ in range(repeats):
         for name, (trainer, function) in trainers.items():
-            kernel.train_block = function
+            setattr(engine, "train_block", function)  # noqa: B010
             speed = trainer.train()[0]
             rounds[name].append(words / speed / 1e6 / windows * 1e9)
-    kernel.train_block = everything
-    print("| | ns a window | share of everything |\n|---|---|---|")
+    setattr(engine, "train_block", everything)  # noqa: B010
+    print("| | ns per window | share of everything |\n|---|---|---|")
     for name, times in rounds.items():
         pairs = zip(times, rounds["everything"], strict=True)
         share = statistics.median(time / whole for time, whole in pairs)

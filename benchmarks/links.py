@@ -21,7 +21,8 @@ from pathlib import Path
 from benchmarks.kernel import Trainer, of_corpus
 from benchmarks.measure import machine
 from benchmarks.scaling import Links, arithmetic, predict, round_bytes
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics
 
 INSIDE = "SG_TRAIN_IN_NAMESPACE"
 LATENCY = 50e-6  # of a veth link and gloo on top, about
@@ -78,8 +79,9 @@ def train(pids: list[int], corpus: Path, out: Path) -> tuple[float, float]:
         )
     if any(node.wait(300) for node in nodes):
         raise SystemExit("a node failed")
-    last = RunDirectory(out).load_metrics()[-1]
-    return last["words"] / last["seconds"], last["exchange_seconds"] / last["seconds"]
+    *_, last = load_metrics(RunDirectory(out).metrics_file)
+    exchanging = (last.exchange_seconds or 0.0) / last.seconds
+    return last.words / last.seconds, exchanging
 
 
 def main() -> None:
@@ -99,10 +101,10 @@ def main() -> None:
     speed = 1e6 * statistics.median(trainer.train()[0] for _ in range(3))
     cost, size = arithmetic(100), round_bytes(len(text.counts), 100)
     print(f"{machine()}; {options.corpus.name}, two nodes of one thread\n")
-    print("| Gbit/s | predicted words/s (exchanging) | measured | ratio |")
+    print("| Gbit/s | model words/s (exchanging) | measured | ratio |")
     print("|---|---|---|---|")
     for gigabits in options.gigabits:
-        said, share = predict(2, size, speed, cost, Links(LATENCY, gigabits * 1e9 / 8))
+        model, share = predict(2, size, speed, cost, Links(LATENCY, gigabits * 1e9 / 8))
         found = []
         for _ in range(options.repeats):
             with tempfile.TemporaryDirectory() as name, two_nodes(gigabits) as pids:
@@ -111,8 +113,8 @@ def main() -> None:
             statistics.median(values) for values in zip(*found, strict=True)
         )
         print(
-            f"| {gigabits:g} | {said:,.0f} ({share:.0%}) | {words:,.0f} ({spent:.0%}) "
-            f"| {said / words:.2f} |",
+            f"| {gigabits:g} | {model:,.0f} ({share:.0%}) | {words:,.0f} ({spent:.0%}) "
+            f"| {model / words:.2f} |",
             flush=True,
         )
 

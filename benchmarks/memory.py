@@ -1,8 +1,8 @@
-"""The memory that preparing and training take, beside what the formula says.
+"""The memory that preparing and training take, beside the formulas.
 
     python -m benchmarks.memory TEXT [--words 10000000 100000000]
 
-Texts of so many words are grown from the sample: words are drawn by a Zipf-Mandelbrot
+Texts of these lengths are grown from the sample: words are drawn by a Zipf-Mandelbrot
 law, and the rare ones are new, so that there are ever more distinct words, as in real
 text. Each command is a process of its own; what is compared with the formula is its
 peak, the maximum resident set.
@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.measure import machine
 from sg_train.config import Config
+from sg_train.engines import fused
 from sg_train.training.memory import memory_needed
 
 WORDS_A_LINE = 25
@@ -32,7 +33,7 @@ def grow(sample: Path, words: int, out: Path) -> None:
     """Write a text whose word of rank r has a share of 1 / (r + 2.7)."""
     generator = np.random.default_rng(1)
     names = list(dict.fromkeys(sample.read_text().lower().split()))
-    # Heaps' law: so many distinct words may appear in a text of this size.
+    # Heaps' law: the number of distinct words in a text of this size.
     ranks = int(60 * words**0.6)
     cumulated = np.cumsum(1 / (np.arange(ranks) + 2.7))
     with out.open("w") as file:
@@ -104,7 +105,7 @@ def main() -> None:
                     most = fixed + 1e6 * int(limit) + 400 * meta["vocabulary"]
                     formula = min(formula, most)
                 row(meta, f"prepare, memory_limit {limit}", used, formula)
-                if limit == "100":  # made anew, not found to be the same
+                if limit == "100":  # so that it is made again
                     shutil.rmtree(corpus)
             for dimension in options.dimensions:
                 sets = {"model.dimension": dimension, "training.epochs": 1}
@@ -114,7 +115,8 @@ def main() -> None:
                     *(x for k, v in sets.items() for x in ("--set", f"{k}={v}")),
                 )
                 config = Config.model_validate({"model": {"dimension": dimension}})
-                formula = sum(memory_needed(config, meta["vocabulary"]).values())
+                needed = memory_needed(config, meta["vocabulary"], fused.SPEC)
+                formula = sum(needed.values())
                 row(meta, f"train, {dimension}", used, formula)
 
 

@@ -1,4 +1,4 @@
-"""Training against what else there is, on the same file with the same settings.
+"""Training against other tools, on the same file with the same settings.
 
     python -m benchmarks.peers FILE [--epochs 1] [--rate 0.025] [--repeats 5]
         [--fasttext] [--word2vec PATH] [--similarity TSV ...] [--analogies TXT]
@@ -7,7 +7,7 @@
 Every tool runs as a process of its own from the text file to a vector file in text
 form, in turn with the others. gensim is always there; fastText takes part when asked
 for (its Python package must be there), word2vec.c when a binary is named. Words per
-second are those of the training alone, as the tool itself measures them, and count the
+second are those of training only, as the tool itself measures them, and count the
 words that are in the vocabulary. gensim's analogies and word pairs give the scores, for
 all tools alike.
 """
@@ -154,7 +154,7 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
 
 
 def training_seconds(report: Path | None) -> float | None:
-    """Read how long a tool says that it trained."""
+    """Read how long a tool trained, by its own report."""
     if report is None:
         return None
     last = report.read_text().splitlines()[-1]

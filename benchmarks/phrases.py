@@ -2,7 +2,7 @@
 
     python -m benchmarks.phrases FILE [--repeats 3] [--without-gensim]
 
-FILE is tokenised text, a sentence a line. Both tools find phrases by gensim's formula
+FILE is tokenised text, a sentence per line. Both tools find phrases by gensim's formula
 with its defaults (min_count 5, threshold 10) and write the text with them joined, each
 in a process of its own.
 """

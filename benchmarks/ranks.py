@@ -1,4 +1,4 @@
-"""What is gained and lost when several processes train together.
+"""Gains and losses when several processes train together.
 
     python -m benchmarks.ranks CORPUS [--ranks 1 2 4] [--kill 2] [--seeds 1 2 3]
         [--epochs 1] [--similarity TSV ...] [--analogies TXT ...]
@@ -8,7 +8,7 @@ CORPUS is a text or a prepared corpus. Each case is a run of its own, in turn wi
 others: `1` is the plain run on as many threads as there are CPUs, `N` is torchrun with
 N processes of one thread each, on loopback. With `--kill N`, a run of N ranks of which
 the last one is killed after the first checkpoint, and all go on from that. Words per
-second are those of metrics.jsonl. With more ranks than CPUs, speed says nothing, but
+second are those of metrics.jsonl. With more ranks than CPUs, speed means nothing, but
 scores and bytes do.
 """
 
@@ -23,7 +23,9 @@ import time
 from pathlib import Path
 
 from benchmarks.measure import machine, write_json
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics
+from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Evaluation
 
 
@@ -39,17 +41,18 @@ def train(
         settings = ["checkpoint.every_seconds=0.5", *settings]
     command += ["-m", "sg_train", "train", "--corpus", str(corpus), "--out", str(out)]
     command += [f"--set={setting}" for setting in settings]
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
+    with tempfile.TemporaryFile("w+") as messages:
+        process = subprocess.Popen(command, stdout=messages, stderr=messages)
         if kill:
             while not list(out.glob("checkpoints/0*")):
                 time.sleep(0.02)
             os.kill(process_of_rank(ranks - 1, process.pid), signal.SIGKILL)
         if process.wait():
-            said.seek(0)
-            raise SystemExit(said.read())
-        said.seek(0)
-        lines = [line for line in said if "no longer" in line or "going on" in line]
+            messages.seek(0)
+            raise SystemExit(messages.read())
+        messages.seek(0)
+        wanted = ("no longer", "resuming from")
+        lines = [line for line in messages if any(part in line for part in wanted)]
         print("".join(lines), end="", file=sys.stderr)
 
 
@@ -66,14 +69,14 @@ def process_of_rank(rank: int, agent: int) -> int:
 
 
 def figures(out: Path, tests: Evaluation) -> dict[str, float]:
-    last = RunDirectory(out).load_metrics()[-1]
-    lines = RunDirectory(out).load_metrics()
-    loss = statistics.mean(line["loss"] for line in lines if line.get("loss"))
-    scores = tests(RunDirectory(out).load_vectors())
+    run = RunDirectory(out)
+    *_, last = lines = load_metrics(run.metrics_file)
+    loss = statistics.mean(line.loss for line in lines if line.loss)
+    scores = tests(load_run_vectors(run))
     return {
-        "words/s": last["words"] / last["seconds"],
-        "exchanging": last.get("exchange_seconds", 0.0) / last["seconds"],
-        "MB sent": last.get("exchange_bytes", 0) / 1e6,
+        "words/s": last.words / last.seconds,
+        "exchanging": (last.exchange_seconds or 0.0) / last.seconds,
+        "MB sent": (last.exchange_bytes or 0) / 1e6,
         "loss": loss,
         **{s.test: s.value for s in scores if s.is_total and s.value is not None},
     }

@@ -1,4 +1,4 @@
-"""Where training on many machines stops to scale: a model, checked against this one.
+"""Where training on many machines stops scaling: a model, checked on this machine.
 
     python -m benchmarks.scaling CORPUS [--threads 16] [--processes 2 4 8]
 
@@ -11,9 +11,9 @@ round of G words on n nodes is then
     wire      2 (n - 1) / n * B / bandwidth + 2 (n - 1) * latency
 
 where B are the bytes of the rows that a round exchanges, on the mean. The first table
-holds the model against what so many processes do on this machine, where they share its
-cores; the others are what it says of 1 to 64 nodes. 0.8 is what the second thread of
-this machine brings; a wider machine may bring less.
+holds the model against what as many processes do on this machine, where they share its
+cores; the others are its predictions for 1 to 64 nodes. 0.8 is what the second thread
+of this machine brings; a wider machine may bring less.
 """
 
 import argparse
@@ -34,16 +34,18 @@ from benchmarks.kernel import Trainer, of_corpus
 from benchmarks.measure import machine
 from benchmarks.ranks import train
 from sg_train.config import DistributedConfig
-from sg_train.engines.exchange import Exchange, Touches, tier_ends
-from sg_train.machine import available_cpus
+from sg_train.engines.distributed.exchange import Exchange, tier_ends
 from sg_train.model import SkipGram
-from sg_train.ranks import Ranks
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics
+from sg_train.sampling.touches import Touches
+from sg_train.system.machine import available_cpus
+from sg_train.system.ranks import Ranks
 
 GROWTH = 4
 ALL_REDUCE = """
 import statistics, time, torch
-from sg_train.ranks import open_ranks
+from sg_train.system.ranks import open_ranks
 torch.set_num_threads(1)
 with open_ranks() as ranks:
     for size in (1_000, 4_000_000):
@@ -79,7 +81,7 @@ def round_bytes(vocabulary: int, dimension: int) -> float:
 
 
 def arithmetic(dimension: int) -> float:
-    """Return the seconds that an exchange takes a thread for each byte, alone."""
+    """Return the seconds that an exchange takes a thread for each byte by itself."""
     torch.set_num_threads(1)
     size = 72_000
     shares = np.full(size, 1 / size)
@@ -88,7 +90,7 @@ def arithmetic(dimension: int) -> float:
         size = 2
 
     model = SkipGram(size, dimension)
-    exchange = Exchange(model, Two(), Touches(*[shares] * 4), 4096)
+    exchange = Exchange(model, Two(), Touches(1.0, 1.0, shares, shares), 4096)
     times = []
     rounds = 64
     for _ in range(3):
@@ -141,10 +143,10 @@ def predict(
 def check(
     corpus: Path, processes: list[int], vocabulary: int, speed: float, cost: float
 ) -> None:
-    print("| processes | predicted words/s | measured | ratio |\n|---|---|---|---|")
+    print("| processes | model words/s | measured | ratio |\n|---|---|---|---|")
     for number in processes:
         crowd = max(1.0, number / available_cpus())  # processes to a core
-        said, _ = predict(
+        model, _ = predict(
             number,
             round_bytes(vocabulary, 100),
             speed / crowd,
@@ -156,11 +158,13 @@ def check(
             with tempfile.TemporaryDirectory() as name:
                 out = Path(name) / "run"
                 train(number, corpus, ["training.epochs=1"], out, kill=False)
-                last = RunDirectory(out).load_metrics()[-1]
-                found.append(last["words"] / last["seconds"])
+                *_, last = load_metrics(RunDirectory(out).metrics_file)
+                found.append(last.words / last.seconds)
         measured = statistics.median(found)
-        ratio = said / measured
-        print(f"| {number} | {said:,.0f} | {measured:,.0f} | {ratio:.2f} |", flush=True)
+        ratio = model / measured
+        print(
+            f"| {number} | {model:,.0f} | {measured:,.0f} | {ratio:.2f} |", flush=True
+        )
     print()
 
 

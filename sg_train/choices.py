@@ -1,4 +1,7 @@
-"""Choices that settings, options and functions share."""
+"""Choices that settings, options and functions share.
+
+The first name of a choice is its default, except where a setting says otherwise.
+"""
 
 from typing import Literal
 
@@ -6,3 +9,11 @@ Matrix = Literal["u", "v", "sum"]
 VectorFormat = Literal["text", "binary", "glove", "safetensors", "npy", "projector"]
 PhraseScoring = Literal["gensim", "word2phrase", "npmi"]
 AnalogyMethod = Literal["add", "multiply"]
+TokenizerName = Literal["words", "whitespace"]
+Case = Literal["lower", "lower_turkic", "keep"]
+OnBadText = Literal["strict", "replace"]
+
+# Each is a module of sg_train.engines; `auto` takes the first that can do what the
+# settings ask for.
+EngineName = Literal["fused", "autograd"]
+EngineChoice = Literal["auto", EngineName]

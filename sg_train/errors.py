@@ -1,26 +1,24 @@
-"""One family of errors: everything that a user can cause and can mend.
+"""One family of errors: everything that a user can cause and can fix.
 
-The message is one line that names the file or setting, says what is wrong and what
-to do. Only the command line turns it into text on stderr and an exit code.
+The message is one line that names the file or setting, says what is wrong and what to
+do. Only the command line turns it into text on stderr and an exit code.
 """
 
 
 class SgTrainError(Exception):
-    """Base of all errors that are the user's to mend.
-
-    Attributes:
-        is_silent: whether another process says it.
-    """
-
-    is_silent = False
+    """Base of all errors that a user can fix."""
 
 
 class SettingsError(SgTrainError):
-    """A setting is unknown, of the wrong type or out of its range."""
+    """A setting is unknown, of the wrong type, out of range, or contradicts another."""
 
 
 class CorpusError(SgTrainError):
     """A text or a prepared corpus cannot be read or holds nothing to train on."""
+
+
+class RunError(SgTrainError):
+    """A run directory is missing, unfinished or damaged."""
 
 
 class VectorsError(SgTrainError):
@@ -32,14 +30,14 @@ class OutputError(SgTrainError):
 
 
 class MissingLibraryError(SgTrainError):
-    """A library is not installed that only some users need."""
+    """An optional library is not installed."""
 
 
-class Interrupted(SgTrainError):  # noqa: N818 (it is no error)
-    """Training was told to stop, and has saved what it had.
+class Interrupted(SgTrainError):  # noqa: N818 (not an error)
+    """A signal stopped training; the message reports whether progress was saved.
 
     Attributes:
-        signal: the number of the signal that said so.
+        signal: the signal's number.
     """
 
     def __init__(self, message: str, signal: int) -> None:
@@ -48,4 +46,8 @@ class Interrupted(SgTrainError):  # noqa: N818 (it is no error)
 
 
 class TrainingError(SgTrainError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
+
+
+class ReportedElsewhere(TrainingError):  # noqa: N818 (the error is another rank's)
+    """Another rank reports the error; this one has nothing to add."""

@@ -1,16 +1,21 @@
 """The model: two embeddings and the loss of a batch of windows.
 
-B  windows in a batch            M  context words of a window, at most
-K  negatives of a window         D  dimension        V  size of the vocabulary
+B  windows in a batch            M  context words per window, at most
+K  negatives per window          D  dimension        V  size of the vocabulary
 """
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sg_train.config import ModelConfig
 from sg_train.sampling.windows import NO_WORD
+
+_DEFAULTS = ModelConfig()
 
 
 class SkipGram(nn.Module):
@@ -26,11 +31,12 @@ class SkipGram(nn.Module):
         embed_size: int,
         embed_dimension: int,
         *,
-        u_range: float = 0.75,
-        v_range: float = 0.0,
+        u_range: float = _DEFAULTS.u_range,
+        v_range: float = _DEFAULTS.v_range,
         max_norm: float | None = None,
         scale_grad_by_freq: bool = False,
         generator: torch.Generator | None = None,
+        weights: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         """Make the embeddings and initialise them.
 
@@ -42,7 +48,8 @@ class SkipGram(nn.Module):
             max_norm: rows longer than this are scaled back when they are looked up.
             scale_grad_by_freq: whether `scale_gradients` divides the gradient of a row
                 by how often it was looked up.
-            generator: what the initial vectors are drawn from, by default torch's own.
+            generator: source of the initial vectors, by default torch's own.
+            weights: (V, D) float32 each, the memory for u and v; by default new memory.
         """
         super().__init__()
         self.embed_size = embed_size
@@ -50,15 +57,18 @@ class SkipGram(nn.Module):
         self.u_range = u_range
         self.v_range = v_range
         self.scale_grad_by_freq = scale_grad_by_freq
+        if weights is None:
+            shape = embed_size, embed_dimension
+            weights = torch.empty(shape), torch.empty(shape)
         self.u_embeddings, self.v_embeddings = (
             nn.Embedding(
                 embed_size,
                 embed_dimension,
                 max_norm=max_norm,
                 sparse=True,
-                _weight=torch.empty(embed_size, embed_dimension),  # drawn below
+                _weight=weight,  # drawn below
             )
-            for _ in range(2)
+            for weight in weights
         )
         self.init_embed(generator)
 
@@ -70,6 +80,15 @@ class SkipGram(nn.Module):
         ):
             nn.init.uniform_(embedding.weight, -limit, limit, generator=generator)
 
+    @property
+    def matrices(self) -> dict[str, NDArray[np.float32]]:
+        """`u` and `v`, (V, D) float32 each; on the CPU, views of the weights."""
+        u, v = (
+            embedding.weight.detach().cpu().numpy()
+            for embedding in (self.u_embeddings, self.v_embeddings)
+        )
+        return {"u": u, "v": v}
+
     def forward(self, pos_u: Tensor, pos_v: Tensor, neg_v: Tensor) -> Tensor:
         """Return the loss of a batch, summed over its pairs.
 
@@ -77,10 +96,10 @@ class SkipGram(nn.Module):
         each window, its centre v and its negatives n.
 
         Args:
-            pos_u: (B, M) int32 or int64 context ids, or (B,) for one a window.
+            pos_u: (B, M) int32 or int64 context ids, or (B,) for one per window.
             pos_v: (B,) centre ids.
             neg_v: (B, K) negative ids, shared by the window's pairs.
-                NO_WORD in `pos_u` or `neg_v` marks places that take no part.
+                NO_WORD in `pos_u` or `neg_v` marks places to leave out.
 
         Returns:
             A scalar.
@@ -100,8 +119,8 @@ class SkipGram(nn.Module):
     def scale_gradients(self) -> None:
         """Divide the gradient of each row by how often it was looked up in the batch.
 
-        Does nothing unless `scale_grad_by_freq` is set. torch refuses that option of
-        `nn.Embedding` together with sparse gradients, hence this.
+        Does nothing unless `scale_grad_by_freq` is set. torch does not support that
+        option of `nn.Embedding` with sparse gradients.
         """
         if not self.scale_grad_by_freq:
             return
@@ -128,9 +147,9 @@ class SkipGram(nn.Module):
 
 
 def _look_up(embedding: nn.Embedding, ids: Tensor) -> Tensor:
-    """Return the rows of `ids`, zeros for NO_WORD; only real words are looked up.
+    """Return the rows of `ids`, with zeros for NO_WORD, which is not looked up.
 
-    So marked places get no gradient, are not renormalised and are not counted.
+    So these places get no gradient, are not renormalised and are not counted.
     """
     marked = ids == NO_WORD
     if not marked.any():

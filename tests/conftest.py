@@ -9,13 +9,16 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 from sg_train.cli import app
-from sg_train.training.checkpoint import CorpusState, ProgressState, State
+from sg_train.config import CorpusConfig, VocabularyConfig
+from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.prepare import prepare
+from sg_train.runs.checkpoint import CorpusState, ProgressState, State
 from sg_train.vectors.word_vectors import WordVectors
 
 ROOT = Path(__file__).parent.parent
 
 # `make test` tries the same examples every time, `make soak` looks for new ones.
-settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("new", deadline=None)
 settings.load_profile(os.environ.get("SG_TRAIN_EXAMPLES_ARE", "same"))
 
@@ -49,6 +52,11 @@ def in_temporary_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def all_messages(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="sg_train")
+
+
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     """Write a small corpus: 30 words that occur 6 to 35 times, in 90 sentences."""
@@ -57,6 +65,18 @@ def text(tmp_path: Path) -> Path:
     lines = [" ".join(words[i::90]) for i in range(90)]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.fixture
+def corpus(text: Path) -> EncodedCorpus:
+    """Prepare that text."""
+    settings = CorpusConfig(paths=[str(text)])
+    return prepare(settings, VocabularyConfig(min_count=1), Path("c"), threads=1)
+
+
+def untraced() -> dict[str, str]:
+    """Return the environment of a process whose coverage is not measured: faster."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

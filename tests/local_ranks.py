@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from sg_train.ranks import Ranks
+from sg_train.system.ranks import Ranks
 
 T = TypeVar("T")
 

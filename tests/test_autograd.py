@@ -1,17 +1,16 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 
+from sg_train.blocks import Block, BlockRef
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import BlockResult
+from sg_train.engines.reference import take_steps
 from sg_train.model import SkipGram
-from sg_train.sampling.loader import Place
-from sg_train.sampling.windows import SamplingPlan, draw_windows
-from tests.oracle import take_steps
+from sg_train.sampling.windows import draw_windows
+from tests.building import Rates, make_plan
 
-PLACES = [Place(0, 0), Place(0, 1), Place(1, 0)]
+PLACES = [BlockRef(0, 0), BlockRef(0, 1), BlockRef(1, 0)]
 DEVICES = [
     "cpu",
     pytest.param(
@@ -24,25 +23,14 @@ DEVICES = [
 ]
 
 
-@dataclass
-class Sentences:
-    ids: np.ndarray
-    offsets: np.ndarray
-
-
-def read_block(number: int) -> Sentences:
+def read_block(number: int) -> Block:
     generator = np.random.default_rng(number)
     ids = generator.integers(0, 12, 60).astype(np.int32)
-    return Sentences(ids, np.array([0, 1, 20, 22, 60]))
+    return Block(ids, np.array([0, 1, 20, 22, 60]))
 
 
-def falling_rate(place: Place, position: int) -> float:
-    return 0.5 / (1 + place.epoch + place.block) - position / 1000
-
-
-PLAN = SamplingPlan.from_counts(
-    np.arange(12, 0, -1), window=3, negatives=4, subsample=0.1
-)
+FALLING = Rates(lambda ref: (0.5 / (1 + ref.epoch + ref.block), -1 / 1000))
+PLAN = make_plan(np.arange(12, 0, -1), window=3, negatives=4, subsample=0.1)
 
 
 def make_model(device: str = "cpu") -> SkipGram:
@@ -51,10 +39,17 @@ def make_model(device: str = "cpu") -> SkipGram:
     return model.to(device)
 
 
-def run(device: str, batch_size: int, **settings) -> tuple[SkipGram, list[BlockResult]]:
+def run(
+    device: str, batch_size: int, loader_workers: int = 0
+) -> tuple[SkipGram, list[BlockResult]]:
     model = make_model(device)
     engine = AutogradEngine(
-        model, read_block, PLAN, falling_rate, batch_size=batch_size, **settings
+        model,
+        read_block,
+        PLAN,
+        FALLING,
+        batch_size=batch_size,
+        loader_workers=loader_workers,
     )
     return model, list(engine.train(iter(PLACES)))
 
@@ -68,11 +63,11 @@ def test_single_windows_are_the_steps_of_the_formula(device: str) -> None:
         windows = draw_windows(
             sentences.ids, sentences.offsets, PLAN, place.epoch, place.block
         )
-        rates = [falling_rate(place, position) for position in windows.positions]
+        rates = [FALLING.line(place)(int(position)) for position in windows.positions]
         loss = take_steps(u, v, windows, rates)
         assert result.loss == pytest.approx(loss, rel=1e-5)
         assert result.learning_rate == pytest.approx(rates[-1])
-        assert (result.place, result.words) == (place, 60)
+        assert (result.ref, result.words) == (place, 60)
         assert result.pairs == windows.pairs
     for weight, expected in zip(model.parameters(), (u, v), strict=True):
         assert weight.detach().cpu().numpy() == pytest.approx(expected, abs=2e-5)
@@ -81,8 +76,10 @@ def test_single_windows_are_the_steps_of_the_formula(device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_batch_is_one_step_on_its_summed_loss(device: str) -> None:
     model = make_model(device)
-    engine = AutogradEngine(model, read_block, PLAN, falling_rate, batch_size=1000)
-    (result,) = engine.train([Place(0, 0)])
+    engine = AutogradEngine(
+        model, read_block, PLAN, FALLING, batch_size=1000, loader_workers=0
+    )
+    (result,) = engine.train([BlockRef(0, 0)])
     reference = make_model()
     sentences = read_block(0)
     windows = draw_windows(sentences.ids, sentences.offsets, PLAN, 0, 0)
@@ -92,7 +89,7 @@ def test_a_batch_is_one_step_on_its_summed_loss(device: str) -> None:
         torch.from_numpy(windows.negatives),
     )
     loss.backward()
-    rate = falling_rate(Place(0, 0), int(windows.positions[0]))
+    rate = FALLING.line(BlockRef(0, 0))(int(windows.positions[0]))
     for ours, theirs in zip(model.parameters(), reference.parameters(), strict=True):
         expected = theirs.detach() - rate * theirs.grad.to_dense()
         torch.testing.assert_close(ours.detach().cpu(), expected)
@@ -107,16 +104,20 @@ def test_loader_workers_change_nothing() -> None:
 
 
 def test_a_block_without_windows_has_no_loss() -> None:
-    lonely = Sentences(np.array([1, 2], dtype=np.int32), np.array([0, 1, 2]))
-    engine = AutogradEngine(make_model(), lambda _: lonely, PLAN, falling_rate)
-    (result,) = engine.train([Place(0, 0)])
+    lonely = Block(np.array([1, 2], dtype=np.int32), np.array([0, 1, 2]))
+    engine = AutogradEngine(
+        make_model(), lambda _: lonely, PLAN, FALLING, batch_size=8, loader_workers=0
+    )
+    (result,) = engine.train([BlockRef(0, 0)])
     assert (result.words, result.pairs, result.loss) == (2, 0, 0.0)
 
 
 def test_frequency_scaling_reaches_the_step() -> None:
     model = SkipGram(12, 7, u_range=2.0, v_range=2.0, scale_grad_by_freq=True)
     model.init_embed(torch.Generator().manual_seed(1))
-    engine = AutogradEngine(model, read_block, PLAN, falling_rate, batch_size=64)
+    engine = AutogradEngine(
+        model, read_block, PLAN, FALLING, batch_size=64, loader_workers=0
+    )
     list(engine.train(PLACES))
     plain, _ = run("cpu", batch_size=64)
     assert not torch.equal(model.u_embeddings.weight, plain.u_embeddings.weight)

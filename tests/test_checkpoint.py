@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sg_train.errors import TrainingError
-from sg_train.training import checkpoint
-from sg_train.training.checkpoint import Checkpoints, load
+from sg_train.errors import RunError
+from sg_train.runs import checkpoint
+from sg_train.runs.checkpoint import Checkpoints, load
 from tests.conftest import a_state
 
 WEIGHTS = {
@@ -19,13 +19,8 @@ WEIGHTS = {
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def checkpoints(complaints: list[str]) -> Checkpoints:
-    return Checkpoints(Path("c"), complaints.append)
+def checkpoints() -> Checkpoints:
+    return Checkpoints(Path("c"))
 
 
 def names() -> list[str]:
@@ -39,7 +34,7 @@ def write(checkpoints: Checkpoints, *positions: int) -> None:
         assert checkpoints.wait() is not None
 
 
-def test_the_newest_is_found_with_all_that_was_saved(checkpoints, complaints) -> None:
+def test_the_newest_is_found_with_all_that_was_saved(checkpoints, caplog) -> None:
     write(checkpoints, 5, 10, 200)
     found = checkpoints.newest()
     assert found is not None
@@ -49,7 +44,7 @@ def test_the_newest_is_found_with_all_that_was_saved(checkpoints, complaints) ->
     assert np.array_equal(weights["u"], WEIGHTS["u"] + 200)
     assert np.array_equal(weights["v"], WEIGHTS["v"] + 200)
     assert names() == ["000000010", "000000200"]  # one in reserve
-    assert complaints == []
+    assert caplog.messages == []
     checkpoints.clear()
     assert not Path("c").exists()
     assert checkpoints.newest() is None
@@ -64,14 +59,14 @@ def test_weights_are_those_of_the_moment_of_saving(checkpoints) -> None:
 
 
 def test_a_damaged_one_is_reported_and_the_one_before_is_used(
-    checkpoints, complaints
+    checkpoints, caplog
 ) -> None:
     write(checkpoints, 1, 2)
     Path("c/000000002/state.json").write_text("{}")
     found = checkpoints.newest()
     assert found is not None
     assert found[0].name == "000000001"
-    (line,) = complaints
+    (line,) = caplog.messages
     assert "000000002/state.json: damaged" in line
     assert names() == ["000000001"]  # the damaged one does not count any more
     Path("c/000000001/weights.safetensors").unlink()
@@ -85,7 +80,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(checkpoints, name) -> None:
     whole = file.read_bytes()
     for size in range(len(whole) - (name == "state.json")):  # the last line end is free
         file.write_bytes(whole[:size])
-        with pytest.raises(TrainingError, match="000000001"):
+        with pytest.raises(RunError, match="000000001"):
             load(file.parent)
     for place in range(len(whole) - 1):
         for bit in (1, 128):
@@ -94,7 +89,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(checkpoints, name) -> None:
             file.write_bytes(damaged)
             try:
                 found, weights = load(file.parent)
-            except TrainingError:
+            except RunError:
                 continue
             # White space between JSON's parts may differ; what is read may not.
             assert found == a_state(1)
@@ -110,7 +105,7 @@ def test_junk_is_one_line(checkpoints, junk: bytes) -> None:
         file = Path("c/000000001", name)
         whole = file.read_bytes()
         file.write_bytes(junk)
-        with pytest.raises(TrainingError):
+        with pytest.raises(RunError):
             load(file.parent)
         file.write_bytes(whole)
 
@@ -121,12 +116,12 @@ def test_another_version_is_named(checkpoints) -> None:
     content = json.loads(file.read_bytes())
     content["version"] = 9
     file.write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match="checkpoint 9, this sg-train reads .* 1"):
+    with pytest.raises(RunError, match="checkpoint 9, but this sg-train reads .* 1"):
         load(file.parent)
 
 
 def test_a_full_disk_is_reported_and_leaves_the_one_before(
-    checkpoints, complaints, monkeypatch
+    checkpoints, caplog, monkeypatch
 ) -> None:
     write(checkpoints, 1)
 
@@ -137,7 +132,7 @@ def test_a_full_disk_is_reported_and_leaves_the_one_before(
         patch.setattr(os, "fsync", full)
         checkpoints.save(a_state(2), WEIGHTS)
         assert checkpoints.wait() is None
-    (line,) = complaints
+    (line,) = caplog.messages
     assert line.startswith("no checkpoint was written: cannot write ")
     assert line.endswith("No space left on device")
     assert names() == ["000000001"]
@@ -146,7 +141,7 @@ def test_a_full_disk_is_reported_and_leaves_the_one_before(
 
 
 def test_one_that_reads_back_otherwise_does_not_replace_those_before(
-    checkpoints, complaints, monkeypatch
+    checkpoints, caplog, monkeypatch
 ) -> None:
     write(checkpoints, 1, 2)
     save = checkpoint.save_weights
@@ -157,7 +152,7 @@ def test_one_that_reads_back_otherwise_does_not_replace_those_before(
     monkeypatch.setattr(checkpoint, "save_weights", wrong)
     checkpoints.save(a_state(3), WEIGHTS)
     assert checkpoints.wait() is None
-    assert "u is wrong" in complaints[0]
+    assert "u is wrong" in caplog.messages[0]
     assert names()[:2] == ["000000001", "000000002"]
     assert checkpoints.newest()[0].name == "000000002"
 
@@ -189,5 +184,5 @@ def test_nonsense_with_a_right_checksum_is_damage_too(checkpoints, key, value) -
     del content["checksum"]
     content["checksum"] = checkpoint._checksum_of_json(content)
     file.write_text(json.dumps(content))
-    with pytest.raises(TrainingError, match=r"state.json: damaged"):
+    with pytest.raises(RunError, match=r"state.json: damaged"):
         load(file.parent)

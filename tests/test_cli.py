@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,13 +15,13 @@ import pytest
 import yaml
 
 from sg_train import __version__
-from tests.conftest import ROOT, Command, read_metrics
+from tests.conftest import ROOT, Command, read_metrics, untraced
 
 COMMANDS = [
-    *("prepare", "phrases", "train", "resume", "extend", "export", "config"),
-    *("vocab", "vector", "info"),
-    *("neighbors", "similarity", "analogy", "evaluate"),
-    *("compare", "plot", "report"),
+    *("train", "resume", "extend", "config", "prepare", "phrases"),
+    *("neighbors", "similarity", "analogy", "vocab", "vector", "info"),
+    *("evaluate", "compare", "plot", "report"),
+    "export",
 ]
 
 
@@ -30,7 +31,7 @@ def in_a_process(*arguments: object, **options) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        **options,
+        **{"env": untraced(), **options},
     )
 
 
@@ -81,8 +82,12 @@ def test_the_examples_of_all_helps_work_in_order(
 
 def test_every_command_is_tested_here(sg_train: Command) -> None:
     shown = sg_train("--help").stdout
-    listed = shown[shown.index("Commands:") : shown.index("Example:")].splitlines()[1:]
-    assert [line.split()[0] for line in listed if line.strip()] == COMMANDS
+    listed = shown[shown.index("Train:") : shown.index("Example:")]
+    assert re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE) == COMMANDS
+    groups = re.findall(r"^(\w.*):$", listed, re.MULTILINE)
+    assert groups == ["Train", "Look up", "Evaluate and draw", "Tables of vectors"]
+    # Whole first sentences, none cut off.
+    assert "..." not in listed
 
 
 def test_no_command_shows_help_and_version_shows_the_version(sg_train: Command) -> None:
@@ -123,7 +128,7 @@ def test_a_run_is_named_after_its_config_unless_told(
     arguments = ("train", "mine.yaml", "--set", "training.epochs=1")
     assert sg_train(*arguments).exit_code == 0
     assert Path("runs/mine/vectors.txt").exists()
-    assert "runs/mine: holds a run already" in sg_train.refused(*arguments)
+    assert "runs/mine: already holds a run" in sg_train.refused(*arguments)
     assert sg_train(*arguments, "--overwrite").exit_code == 0
 
 
@@ -230,9 +235,9 @@ def test_a_sweep_is_trained_and_can_be_compared(sg_train: Command, text: Path) -
     sweep = ("--set", "sweep.values={model.dimension: [3, 4]}", *TINY[2:])
     result = sg_train("train", "--corpus", text, "--out", "runs/s", *sweep)
     assert result.exit_code == 0, result.output
-    assert "2 runs trained, 0 of them before" in result.stderr
+    assert "2 runs trained, 0 of them earlier" in result.stderr
     assert (
-        "2 of them before"
+        "2 of them earlier"
         in sg_train("train", "--corpus", text, "--out", "runs/s", *sweep).stderr
     )
     shown = sg_train("compare", *sorted(Path("runs").iterdir())).stdout
@@ -247,8 +252,8 @@ def test_pictures_and_pages_are_made(sg_train: Command, trained: Path) -> None:
     assert crowded.exit_code == 1  # no word of letters alone
     assert sg_train("plot", trained, "-o", "c.png", "--curves").exit_code == 0
     wrong = sg_train.refused("plot", trained, "-o", "m.png", "--words", "w1,,w2")
-    assert "--words w1,,w2: a word is empty" in wrong
-    assert "ends in .png" in sg_train.refused("plot", trained, "-o", "m", *words)
+    assert "--words w1,,w2: contains an empty word" in wrong
+    assert "must end in .png" in sg_train.refused("plot", trained, "-o", "m", *words)
     assert sg_train("report", trained, "-o", "r.html").exit_code == 0
     assert sg_train("report", trained / "vectors.txt", "-o", "v.html").exit_code == 0
     assert len(Path("v.html").read_text()) < len(Path("r.html").read_text())
@@ -303,17 +308,17 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("evaluate text.txt", "nothing to score: give --similarity or --analogies"),
+        ("evaluate text.txt", "no tests: give --similarity FILE or --analogies FILE"),
         ("evaluate text.txt --similarity no", "cannot read no: No such file"),
         ("similarity text.txt a b", "text.txt, line 1: expected"),
-        ("similarity text.txt a b --matrix v", "text.txt is a file, which has but one"),
-        ("plot text.txt --curves -o c.png", "text.txt: no run directory"),
-        ("plot text.txt --curves --tsne -o c.png", "--curves: has no use for"),
-        ("compare text.txt --restrict 5", "--restrict: give --similarity"),
-        ("export empty out", "empty: no run directory"),
+        ("similarity text.txt a b --matrix v", "text.txt is a vector file"),
+        ("plot text.txt --curves -o c.png", "text.txt: not a run directory"),
+        ("plot text.txt --curves --tsne -o c.png", "--curves: cannot be combined with"),
+        ("compare text.txt --restrict 5", "--restrict: needs --similarity"),
+        ("export empty out", "empty: not a run directory"),
         ("train missing.yaml", "cannot read missing.yaml: No such file"),
         ("train --corpus missing.txt", "missing.txt: no such file or directory"),
-        ("train --corpus empty", "empty: no file there to read"),
+        ("train --corpus empty", "empty: no files found"),
         ("train --out r", "set corpus.paths"),
         ("train", "give --out"),
         ("config --set training.epoch=1", "did you mean training.epochs?"),
@@ -326,7 +331,7 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("export missing out", "cannot read missing: No such file"),
         ("neighbors missing w", "cannot read missing: No such file"),
         ("neighbors text.txt w", "text.txt, line 1: expected"),
-        ("neighbors empty w", "empty: no run directory (it has no config.yaml)"),
+        ("neighbors empty w", "empty: not a run directory (it has no config.yaml)"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -411,7 +416,7 @@ def test_two_processes_give_the_same_bytes(text: Path) -> None:
         assert result.returncode == 0, result.stderr
         assert result.stdout == ""
         assert result.stderr == (
-            f"{name}: trained; sg-train neighbors {name} WORD\n"
+            f"{name}: trained; try sg-train neighbors {name} WORD\n"
         )  # no bar where nobody watches
     for name in ("vectors.txt", "weights.safetensors"):
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
@@ -498,6 +503,7 @@ def test_a_terminal_sees_a_bar_with_what_matters(text: Path) -> None:
             *("--out", "r", *TINY, "--set", "training.epochs=500"),
         ],
         stderr=terminal,
+        env=untraced(),
     )
     os.close(terminal)
     seen = b""
@@ -507,7 +513,7 @@ def test_a_terminal_sees_a_bar_with_what_matters(text: Path) -> None:
     os.close(controller)
     assert process.wait() == 0
     lines = seen.decode().replace("\r", "\n").split("\n")
-    assert any(line.startswith("getting the kernel ready") for line in lines)
+    assert any(line.startswith("loading the kernel") for line in lines)
     bar = next(line for line in reversed(lines) if line.startswith("training:"))
     for shown in ("100%", "words/s", "loss ", "rate ", "<00:0"):
         assert shown in bar

@@ -13,12 +13,12 @@ from sg_train.reports.comparison import (
     differing_settings,
     figure_names,
 )
-from sg_train.training import checkpoint
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs import checkpoint
+from sg_train.runs.directory import RunDirectory
 from sg_train.vectors.evaluation import Evaluation
-from sg_train.vectors.formats import save_vectors
-from sg_train.vectors.questions import SimilarityTest
+from sg_train.vectors.question_files import SimilarityTest
 from sg_train.vectors.word_vectors import WordVectors
+from tests.building import a_record, save_vectors
 
 WORDS = list("abcd")
 TEST = SimilarityTest("sim", [("a", "b", 3.0), ("a", "c", 2.0), ("a", "d", 1.0)])
@@ -31,7 +31,7 @@ def make_run(
     config = Config.model_validate(
         {"training": {"seed": seed}, "model": {"dimension": dimension}}
     )
-    run.create(config, Vocabulary(WORDS, np.array([4, 3, 2, 1])), {})
+    run.create(config, Vocabulary(WORDS, np.array([4, 3, 2, 1])), a_record())
     lines = [
         {"words": 50, "seconds": 1.0, "loss": 9.0},
         {"words": 50, "seconds": 1.0, "scores": {"sim": 0.1, "empty": None}},

@@ -89,11 +89,11 @@ def test_all_faults_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("- a", "not a mapping"),
-        ("5", "not a mapping"),
+        ("- a", "expected sections with settings"),
+        ("5", "expected sections with settings"),
         ("training: 5", "training: should be a section with settings, not '5'"),
         ("a: [", "line 1: not valid YAML"),
-        ("training: {epochs: 1, epochs: 2}", "a key stands there twice"),
+        ("training: {epochs: 1, epochs: 2}", "duplicate key"),
         ("[" * 5000, "nested too deep"),
     ],
 )

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sg_train.config import CorpusConfig
-from sg_train.corpus import first_pass
+from sg_train.corpus import ingest
 from sg_train.corpus.coverage import Coverage, measure_coverage
-from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
+from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.errors import CorpusError
 
 
@@ -27,7 +27,7 @@ def test_known_and_unknown_words_are_counted(
     corpus = CorpusConfig(paths=[str(directory / "text")], memory_limit=1)
     with pytest.MonkeyPatch.context() as patch:
         if spill:
-            patch.setattr(first_pass, "_BYTES_A_WORD", 1_000_000 // 3)
+            patch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 3)
         found = measure_coverage(known, corpus, directory, 1, top)
     unknown = Counter(word for word in words if word not in known)
     ranked = sorted(unknown.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -38,7 +38,7 @@ def test_known_and_unknown_words_are_counted(
 
 def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    with pytest.raises(CorpusError, match="no words in it"):
+    with pytest.raises(CorpusError, match="contains no words"):
         measure_coverage([], CorpusConfig(paths=["empty"]), tmp_path, 1)
 
 

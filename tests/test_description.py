@@ -4,16 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
+from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
-from sg_train.errors import SettingsError, SgTrainError, TrainingError, VectorsError
+from sg_train.errors import RunError, SettingsError, SgTrainError
 from sg_train.reports.description import describe
 from sg_train.reports.words import open_words
-from sg_train.training.run import train
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics
+from sg_train.runs.vectors import load_run_vectors
+from sg_train.training.train import train
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import Command
-from tests.test_run import config
+from tests.test_train import config
 
 
 @pytest.fixture
@@ -28,16 +30,16 @@ def test_a_run_is_described(run: Path, text: Path) -> None:
     assert facts["state"] == "done"
     assert (facts["vocabulary"], facts["dimension"]) == (30, 8)
     assert facts["words trained"] == 2 * len(text.read_text().split())
-    assert facts["loss"] == RunDirectory(run).load_metrics()[-1]["loss"]
+    assert facts["loss"] == load_metrics(RunDirectory(run).metrics_file)[-1].loss
     assert facts["training.epochs"] == 2
     assert facts["text"] == str(text)
     assert "export.format" not in facts  # it is as by default
     for name in ("run.json", ".lock"):
         assert describe(run / name) == facts
     (run / "state.json").unlink()
-    assert describe(run)["state"] == "not finished, without a checkpoint"
+    assert describe(run)["state"] == "unfinished, without a checkpoint"
     (run / "checkpoints/000000001").mkdir(parents=True)
-    assert describe(run)["state"] == "not finished; sg-train resume r goes on"
+    assert describe(run)["state"] == "unfinished; continue it with sg-train resume r"
 
 
 def test_the_files_of_a_run_are_described(run: Path) -> None:
@@ -124,7 +126,7 @@ def test_words_are_opened_with_what_is_known_of_their_text(run: Path) -> None:
     assert alone.counts.tolist() == open_words(run).counts.tolist()
     vectors = open_words(run / "vectors.txt")
     assert (vectors.words, vectors.counts) == (alone.words, None)
-    with pytest.raises(VectorsError):
+    with pytest.raises(RunError):
         open_words(Path("missing"))
 
 
@@ -162,10 +164,10 @@ def test_files_of_another_version_are_named(run: Path) -> None:
 def test_damaged_records_are_named(run: Path, damage) -> None:
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**record, **damage}))
-    with pytest.raises(TrainingError, match="^r: damaged"):
+    with pytest.raises(RunError, match="^r/run.json: damaged"):
         describe(run)
     if damage.get("corpus"):
-        with pytest.raises(SgTrainError, match="^r: "):
+        with pytest.raises(SgTrainError, match="^r/run.json: "):
             open_words(run)
 
 
@@ -185,7 +187,7 @@ def test_vocab_shows_counts_and_what_is_out_of_it(
         "w19\t25\t0.0407\n"
     )
     nothing = sg_train("vocab", "c", "--search", "W*")
-    assert (nothing.stdout, nothing.stderr) == ("", "c: no word is like W*\n")
+    assert (nothing.stdout, nothing.stderr) == ("", "sg-train: c: no word matches W*\n")
     Path("other").write_text("W29 new w28 new\nold w13\n")
     assert sg_train("vocab", "c", "--text", "other", "--top", "2").stdout == (
         "words\t6\nout of vocabulary\t4\nout-of-vocabulary rate\t0.6667\n"
@@ -212,7 +214,7 @@ def test_vector_shows_the_numbers_that_export_writes(
     assert set(shown) <= set(exported)
     assert [line.split()[0] for line in shown] == ["w3", "w29"]
     (found,) = json.loads(sg_train("vector", run, "w3", "--json").stdout)
-    vectors = RunDirectory(run).load_vectors()
+    vectors = load_run_vectors(RunDirectory(run))
     assert found == {"word": "w3", "vector": vectors["w3"].tolist()}
     assert "'w30' has no vector" in sg_train.refused("vector", run, "w30")
 

@@ -1,61 +1,52 @@
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from sg_train.blocks import Block, BlockRef
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import BlockResult, Engine
-from sg_train.engines.distributed import DistributedEngine
-from sg_train.engines.exchange import Exchange, Touches
-from sg_train.engines.fused import FusedEngine
+from sg_train.engines.distributed.engine import DistributedEngine
+from sg_train.engines.distributed.exchange import Exchange
 from sg_train.errors import CorpusError
 from sg_train.model import SkipGram
-from sg_train.ranks import Ranks
-from sg_train.sampling.frequency import keep_probability, negative_probability
-from sg_train.sampling.loader import Place
-from sg_train.sampling.windows import SamplingPlan
+from sg_train.system.ranks import Ranks
+from tests.building import Rates, expect_touches, fused_engine, make_plan
 from tests.local_ranks import on_ranks
 
 SIZES = [400, 380, 420, 390, 410]
 WORDS = 60
 
 
-@dataclass
-class Sentences:
-    ids: np.ndarray
-    offsets: np.ndarray
-
-
-def read_block(number: int) -> Sentences:
+def read_block(number: int) -> Block:
     draw = np.random.default_rng(number)
     ids = (WORDS * draw.random(SIZES[number]) ** 2).astype(np.int32)
     # A word is followed by its like, so there is something to learn.
     ids[1::2] = ids[: len(ids) // 2 * 2 : 2] ^ 1
-    return Sentences(ids, np.append(np.arange(0, SIZES[number], 20), SIZES[number]))
+    return Block(ids, np.append(np.arange(0, SIZES[number], 20), SIZES[number]))
 
 
 COUNTS = np.bincount(
     np.concatenate([read_block(i).ids for i in range(len(SIZES))]), minlength=WORDS
 ).clip(1)
-PLAN = SamplingPlan.from_counts(COUNTS, window=3, negatives=4, subsample=0.1)
-TOUCHES = Touches.expect(
-    COUNTS / COUNTS.sum() * keep_probability(COUNTS, 0.1),
-    negative_probability(COUNTS, 0.75),
-    4,
-    4,
-)
-PLACES = [Place(epoch, block) for epoch in range(6) for block in range(len(SIZES))]
+SAMPLING: dict[str, Any] = {"window": 3, "negatives": 4, "subsample": 0.1}
+PLAN = make_plan(COUNTS, **SAMPLING)
+TOUCHES = expect_touches(COUNTS, **SAMPLING)
+PLACES = [BlockRef(epoch, block) for epoch in range(6) for block in range(len(SIZES))]
 
 
-def rate(place: Place, position: int) -> float:
-    return 0.1 - 0.01 * place.epoch - 1e-3 * place.block - 1e-6 * position
+RATES = Rates(lambda ref: (0.1 - 0.01 * ref.epoch - 1e-3 * ref.block, -1e-6))
 
 
 def make(name: str, model: SkipGram, threads: int = 1) -> Engine:
     if name == "fused":
-        return FusedEngine(model, read_block, PLAN, rate, threads=threads)
-    return AutogradEngine(model, read_block, PLAN, rate, batch_size=8)
+        return fused_engine(
+            model, read_block, PLAN, RATES, counts=COUNTS, threads=threads
+        )
+    return AutogradEngine(
+        model, read_block, PLAN, RATES, batch_size=8, loader_workers=0
+    )
 
 
 def train(
@@ -69,7 +60,7 @@ def train(
         engine,
         ranks,
         exchange,
-        rate,
+        RATES,
         SIZES.__getitem__,
         round_words=round_words,
         threads=threads,
@@ -88,8 +79,8 @@ def test_ranks_share_the_blocks_and_learn_as_much(name: str, size: int) -> None:
         assert results == every[0][0]  # the same on all ranks
         assert torch.equal(weights, every[0][1])
         for one, other in zip(results, alone, strict=True):
-            assert (one.place, one.words, one.pairs) == (
-                other.place,
+            assert (one.ref, one.words, one.pairs) == (
+                other.ref,
                 other.words,
                 other.pairs,
             )
@@ -131,12 +122,14 @@ def test_rounds_are_counted_in_words() -> None:
 
 
 def test_an_error_on_a_rank_names_it() -> None:
-    def fails(number: int) -> Sentences:
+    def fails(number: int) -> Block:
         raise CorpusError("cannot read x")
 
     model = SkipGram(WORDS, 10)
-    engine = FusedEngine(model, fails, PLAN, rate)
+    engine = fused_engine(model, fails, PLAN, RATES)
     exchange = Exchange(model, Ranks(), TOUCHES, frequent_rows=16)
-    several = DistributedEngine(engine, Ranks(), exchange, rate, SIZES.__getitem__)
+    several = DistributedEngine(
+        engine, Ranks(), exchange, RATES, SIZES.__getitem__, round_words=400
+    )
     with pytest.raises(CorpusError, match="rank 0: cannot read x"):
-        list(several.train([Place(0, 0)]))
+        list(several.train([BlockRef(0, 0)]))

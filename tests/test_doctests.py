@@ -32,10 +32,17 @@ def test_examples_show_what_happens(name: str) -> None:
     assert (failed, tried > 0) == (0, True)
 
 
-def test_the_examples_in_the_readme_show_what_happens() -> None:
-    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_examples_on_a_page_show_what_happens(page: str) -> None:
+    failed, tried = doctest.testfile(str(ROOT / page), module_relative=False)
     assert failed == 0
     assert tried > 3
+
+
+def test_no_other_page_has_examples() -> None:
+    pages = [page.name for page in (ROOT / "docs").glob("*.md")]
+    with_examples = [n for n in pages if ">>>" in (ROOT / "docs" / n).read_text()]
+    assert with_examples == ["python.md"]
 
 
 def test_nothing_else_is_public() -> None:

@@ -1,22 +1,23 @@
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sg_train.errors import MissingLibraryError, OutputError, TrainingError
+from sg_train.errors import MissingLibraryError, OutputError, RunError
 from sg_train.reports.drawing import draw_curves, draw_map, save_figure, to_bytes
+from sg_train.runs.metrics import MetricsLine
 from sg_train.vectors.word_map import WordMap
 
-LINES: list[dict[str, Any]] = [
-    {"words": 1_000_000, "loss": 3.0, "learning_rate": 0.05},
-    {"words": 2_000_000, "loss": None, "learning_rate": 0.02},
-    {"words": 2_000_000, "scores": {"sim": 0.5, "none": None}},
-    {"words": 3_000_000, "loss": 2.0, "learning_rate": 0.0},
-    {"words": 3_000_000, "scores": {"sim": 0.6, "none": None}},
+LINES = [
+    MetricsLine(1_000_000, 1.0, loss=3.0, learning_rate=0.05),
+    MetricsLine(2_000_000, 2.0, loss=None, learning_rate=0.02),
+    MetricsLine(2_000_000, 2.0, scores={"sim": 0.5, "none": None}),
+    MetricsLine(3_000_000, 3.0, loss=2.0, learning_rate=0.0),
+    MetricsLine(3_000_000, 3.0, scores={"sim": 0.6, "none": None}),
 ]
 
 
@@ -47,7 +48,7 @@ def test_curves_show_what_was_measured() -> None:
     }
     assert shown == {"none": [], "sim": [[2, 0.5], [3, 0.6]]}
     assert len(draw_curves(LINES[:2]).axes) == 2
-    with pytest.raises(TrainingError, match="run: has no metrics yet"):
+    with pytest.raises(RunError, match="run: has no metrics to draw yet"):
         draw_curves(LINES[1:2], "run")
 
 
@@ -61,7 +62,9 @@ def test_pictures_are_written_by_their_ending() -> None:
     assert set(re.findall(r">(word\d+)<", svg)) >= {"word0", "word1"}
     save_figure(figure, Path("map.pdf"))
     assert Path("map.pdf").read_bytes().startswith(b"%PDF")
-    with pytest.raises(OutputError, match="map.jpg: a picture ends in .png"):
+    with pytest.raises(
+        OutputError, match="map.jpg: unknown kind of picture; the name must end in .png"
+    ):
         save_figure(figure, Path("map.jpg"))
 
 
@@ -72,7 +75,7 @@ def test_dollars_and_low_lines_are_no_markup() -> None:
     svg = to_bytes(draw_map(words, "$x^$")[0], "svg").decode()
     assert "$\\frac$" in svg
     assert "$a$" in svg
-    lines = [{**LINES[0], "scores": {"$\\frac$": 1.0, "_x": 2.0}}]
+    lines = [replace(LINES[0], scores={"$\\frac$": 1.0, "_x": 2.0})]
     svg = to_bytes(draw_curves(lines, "$x^$"), "svg").decode()
     assert "_x" in svg
     assert "$\\frac$" in svg

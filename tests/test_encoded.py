@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 from pathlib import Path
@@ -6,17 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sg_train.config import CorpusConfig, VocabularyConfig
 from sg_train.corpus import encoded
-from sg_train.corpus.encoded import EncodedCorpus, is_prepared, read_meta
-from sg_train.corpus.prepare import prepare
+from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.errors import CorpusError
-
-
-@pytest.fixture
-def corpus(text: Path) -> EncodedCorpus:
-    settings = CorpusConfig(paths=[str(text)])
-    return prepare(settings, VocabularyConfig(min_count=1), Path("c"), threads=1)
+from tests.building import a_meta
 
 
 def sentences(corpus: EncodedCorpus) -> list[list[str]]:
@@ -44,7 +36,7 @@ def test_blocks_are_the_corpus_cut_between_sentences(
 
 def test_block_size_follows_the_corpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(words: int) -> np.ndarray:
-        corpus = EncodedCorpus(Path(), None, {"words": words})  # type: ignore[arg-type]
+        corpus = EncodedCorpus(Path(), None, a_meta(words=words))  # type: ignore[arg-type]
         np.arange(0, words + 1, 10, dtype="<i8").tofile("offsets.i64")
         return np.diff(corpus.block_starts)
 
@@ -60,32 +52,6 @@ def test_a_pickle_is_a_path(corpus: EncodedCorpus) -> None:
     assert pickle.loads(pickled).words == corpus.words  # noqa: S301
 
 
-def edit_meta(corpus: EncodedCorpus, **changes: object) -> None:
-    meta = {**corpus.meta, **changes}
-    (corpus.path / "meta.json").write_text(json.dumps(meta))
-
-
-def test_another_format_version_is_refused(corpus: EncodedCorpus) -> None:
-    edit_meta(corpus, version=99)
-    with pytest.raises(CorpusError, match=r"format version 99, .* prepare the corpus"):
-        EncodedCorpus.load(corpus.path)
-
-
-def test_what_is_no_prepared_corpus_is_refused(corpus: EncodedCorpus) -> None:
-    with pytest.raises(CorpusError, match="not a prepared corpus"):
-        read_meta(Path("missing"))
-    edit_meta(corpus, format="other")
-    with pytest.raises(CorpusError, match="not a prepared corpus"):
-        read_meta(corpus.path)
-    edit_meta(corpus, words="many")
-    with pytest.raises(CorpusError, match="`words` is not a number"):
-        read_meta(corpus.path)
-    for damaged in ("{", "[]", "5", '{"format": "sg-train corpus"}'):
-        (corpus.path / "meta.json").write_text(damaged)
-        with pytest.raises(CorpusError, match="meta.json: damaged"):
-            read_meta(corpus.path)
-
-
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -96,7 +62,7 @@ def test_what_is_no_prepared_corpus_is_refused(corpus: EncodedCorpus) -> None:
         ("vocabulary.tsv", b"a\t1\n"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(
+def test_files_that_do_not_belong_together_are_refused(
     corpus: EncodedCorpus, name: str, content: bytes
 ) -> None:
     (corpus.path / name).write_bytes(content)
@@ -135,13 +101,6 @@ def test_offsets_that_change_under_a_run_never_reach_an_engine(
     offsets.flush()
     with pytest.raises(CorpusError, match="offsets.i64: damaged"):
         corpus.block(0)
-
-
-def test_only_a_prepared_corpus_looks_like_one(corpus: EncodedCorpus) -> None:
-    assert is_prepared(corpus.path)
-    assert not is_prepared(Path("missing"))
-    (corpus.path / "ids.i32").unlink()
-    assert not is_prepared(corpus.path)
 
 
 def test_a_file_that_is_read_bit_by_bit_is_read_whole(

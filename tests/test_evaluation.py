@@ -3,11 +3,14 @@ from pathlib import Path
 import gensim
 import numpy as np
 import pytest
+import scipy.stats
 from gensim.test.utils import datapath
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sg_train.vectors import evaluation, word_vectors
-from sg_train.vectors.evaluation import Evaluation, Score
-from sg_train.vectors.questions import (
+from sg_train.vectors.evaluation import Evaluation, Score, spearman
+from sg_train.vectors.question_files import (
     AnalogyTest,
     SimilarityTest,
     read_analogies,
@@ -158,3 +161,12 @@ def test_ties_take_the_mean_rank() -> None:
     value = Evaluation([SimilarityTest("s", pairs)])(vectors)[0].value
     ours, theirs = [3.5, 3.5, 2, 1], [4, 2.5, 2.5, 1]
     assert value == pytest.approx(np.corrcoef(ours, theirs)[0, 1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2))
+def test_the_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
+    one, other = np.array(pairs, dtype=float).T
+    assume(np.ptp(one) > 0)
+    assume(np.ptp(other) > 0)
+    expected = scipy.stats.spearmanr(one, other).statistic
+    assert spearman(one, other) == pytest.approx(expected, abs=1e-12)

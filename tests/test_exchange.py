@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from sg_train.engines import exchange
-from sg_train.engines.exchange import Exchange, Touches, bowl, shrink, tier_ends
+from sg_train.engines.distributed import exchange
+from sg_train.engines.distributed.exchange import Exchange, bowl, shrink, tier_ends
 from sg_train.model import SkipGram
-from sg_train.ranks import Ranks
-from sg_train.sampling.frequency import keep_probability, negative_probability
-from sg_train.sampling.windows import NO_WORD, SamplingPlan, draw_windows
+from sg_train.sampling.touches import Touches
+from sg_train.system.ranks import Ranks
 from tests.local_ranks import on_ranks
 
 
 def evenly(size: int, touches: float = 0.0) -> Touches:
     shares = np.full(size, 1 / size)
-    return Touches(shares * touches, shares * touches, shares, shares)
+    return Touches(touches, 1.0, shares, shares)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 8])
@@ -70,35 +69,6 @@ def test_the_bowl_is_taken_from_the_most_frequent_rows(monkeypatch) -> None:
 class Sentences:
     ids: np.ndarray
     offsets: np.ndarray
-
-
-@pytest.mark.parametrize("dynamic", [True, False])
-def test_touches_are_those_that_windows_bring(dynamic: bool) -> None:
-    shares = 1 / np.arange(1, 21)
-    shares /= shares.sum()
-    ids = np.random.default_rng(1).choice(20, 60_000, p=shares).astype(np.int32)
-    counts = np.bincount(ids, minlength=20)
-    plan = SamplingPlan.from_counts(
-        counts, window=4, dynamic=dynamic, negatives=3, subsample=0.02
-    )
-    windows = draw_windows(ids, np.array([0, len(ids)]), plan, 0, 0)
-    pairs = (windows.contexts != NO_WORD).sum(1)
-    u = np.bincount(windows.contexts[windows.contexts != NO_WORD], minlength=20)
-    v = np.bincount(windows.centres, weights=pairs, minlength=20)
-    for k in range(3):
-        there = windows.negatives[:, k] != NO_WORD
-        met, often = windows.negatives[there, k], pairs[there]
-        v += np.bincount(met, weights=often, minlength=20)
-    expected = Touches.expect(
-        counts / counts.sum() * keep_probability(counts, 0.02),
-        negative_probability(counts, 0.75),
-        3,
-        5 if dynamic else 8,
-    )
-    assert expected.u * len(ids) == pytest.approx(u, rel=0.05)
-    assert expected.v * len(ids) == pytest.approx(v, rel=0.15)  # collisions
-    assert expected.u_partners.sum() == pytest.approx(1)
-    assert expected.v_partners.sum() == pytest.approx(4)
 
 
 def test_all_begin_with_the_first_ranks_weights_and_changes_add_up() -> None:

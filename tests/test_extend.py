@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -8,17 +9,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sg_train.config import Config
-from sg_train.corpus import first_pass, reader
-from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings
+from sg_train.corpus import ingest, reader
+from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
+from sg_train.corpus.spilled_words import SpilledWords
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.corpus.word_runs import WordRuns
-from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
+from sg_train.errors import (
+    CorpusError,
+    OutputError,
+    RunError,
+    SettingsError,
+    TrainingError,
+)
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.vectors import load_run_vectors, load_run_weights
 from sg_train.training.extend import extend
-from sg_train.training.run import train
-from sg_train.training.run_directory import RunDirectory
+from sg_train.training.train import train
 from tests.conftest import Command
-from tests.test_run import config
+from tests.test_train import config
 
 TEXTS = st.lists(st.sampled_from("abcdefgh"), min_size=12, max_size=60)
 
@@ -47,8 +55,9 @@ def frequent(
 )
 @given(TEXTS, TEXTS, st.integers(1, 4), st.none() | st.integers(3, 6))
 def test_new_vanished_and_reordered_words_keep_to_their_rows(
-    old: list[str], new: list[str], min_count: int, most: int | None
+    caplog, old: list[str], new: list[str], min_count: int, most: int | None
 ) -> None:
+    caplog.set_level("INFO")
     base = config(write("old.txt", old), seed=3).with_settings(
         {
             "vocabulary.min_count": min_count,
@@ -61,19 +70,18 @@ def test_new_vanished_and_reordered_words_keep_to_their_rows(
     if len(before) < 2 or len(expected) < 2:
         return
     train(base, "r", overwrite=True)
-    said: list[str] = []
+    caplog.clear()
     extend(
         Path("r"),
         [str(write("new.txt", new))],
         Path("s"),
         anchor=True,
         overwrite=True,
-        say=said.append,
     )
     after = vocabulary("s")
     assert list(zip(after.words, after.counts.tolist(), strict=True)) == expected
-    words, weights = RunDirectory(Path("r")).load_weights()
-    _, now = RunDirectory(Path("s")).load_weights()
+    words, weights = load_run_weights(RunDirectory(Path("r")))
+    _, now = load_run_weights(RunDirectory(Path("s")))
     for place, word in enumerate(after.words):
         for matrix in "uv":
             if word in words:
@@ -81,23 +89,25 @@ def test_new_vanished_and_reordered_words_keep_to_their_rows(
                 np.testing.assert_array_equal(now[matrix][place], row)
     kept = sum(word in words for word in after.words)
     assert (
-        f"vocabulary {len(after)}: {kept} words of r, {len(after) - kept} new ones; "
-        f"{len(words) - kept} left out" in said
+        f"vocabulary of {len(after)} words: {kept} of r, {len(after) - kept} new; "
+        f"{len(words) - kept} old words left out" in caplog.messages
     )
 
 
 def test_old_words_move_unless_they_are_anchored(text: Path) -> None:
     train(config(text, epochs=20), "r")
     new = write("new.txt", [f"w{i % 40}" for i in range(400)])
-    old = RunDirectory(Path("r")).load_vectors()
+    old = load_run_vectors(RunDirectory(Path("r")))
     for out, anchor in (("moved", False), ("stayed", True)):
         extend(Path("r"), [str(new)], Path(out), anchor=anchor)
         run = RunDirectory(Path(out))
-        vectors = run.load_vectors()
+        vectors = load_run_vectors(run)
         assert len(vectors) == 40
         is_same = [(vectors[word] == old[word]).all() for word in old.words]
         assert all(is_same) == any(is_same) == anchor
-        cosine = run.load_record()["drift"]["cosine"]
+        drift = run.load_record().drift
+        assert drift is not None
+        cosine = drift.cosine
         assert cosine == pytest.approx(1) if anchor else 0.5 < cosine < 1
         assert np.isfinite(vectors.matrix).all()
         assert (np.abs(vectors["w39"]) > 0).all()
@@ -131,16 +141,16 @@ def test_words_on_disk_are_added_up_as_those_in_memory(
     new = str(write("new.txt", words))
     train(config(text), "r")
     chunks = partial(reader.read_chunks, size=500)
-    monkeypatch.setattr(first_pass, "read_chunks", chunks)
-    monkeypatch.setattr(first_pass, "_BYTES_A_WORD", 1_000_000 // 100)
+    monkeypatch.setattr(ingest, "read_chunks", chunks)
+    monkeypatch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 100)
     runs = []
-    add = WordRuns.add
+    add = SpilledWords.add
 
-    def add_noted(self: WordRuns, *what) -> None:
+    def add_noted(self: SpilledWords, *what) -> None:
         runs.append(what)
         add(self, *what)
 
-    monkeypatch.setattr(WordRuns, "add", add_noted)
+    monkeypatch.setattr(SpilledWords, "add", add_noted)
     prepared = []
     for name, limit in (("a", 1_000_000), ("b", 1)):
         assert not runs
@@ -183,7 +193,7 @@ def test_what_cannot_be_extended_is_refused(
 ) -> None:
     train(config(text), "r")
     paths = [str(text)]
-    with pytest.raises(OutputError, match="is the run itself"):
+    with pytest.raises(OutputError, match="this is the run to extend"):
         extend(Path("r"), paths, Path("../" + Path().resolve().name + "/r"))
     with pytest.raises(SettingsError):
         extend(Path("r"), paths, Path("s"), ["training.epoch=2"])
@@ -201,12 +211,12 @@ def test_what_cannot_be_extended_is_refused(
     with pytest.raises(CorpusError, match="c: a prepared corpus; give the text"):
         extend(Path("r"), [str(prepared.path)], Path("s"))
     Path("r/weights.safetensors").unlink()
-    with pytest.raises(TrainingError, match="not finished"):
+    with pytest.raises(RunError, match="unfinished"):
         extend(Path("r"), paths, Path("s"))
     assert not Path("s").exists()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(TrainingError, match="for one process"):
+    with pytest.raises(TrainingError, match="one process only"):
         extend(Path("r"), paths, Path("s"))
 
 
@@ -216,22 +226,25 @@ def test_new_text_is_joined_by_the_phrases_of_the_old(text: Path) -> None:
     train(config(text).with_settings({"corpus.phrases": "p.tsv"}), "r")
     new = str(write("new.txt", ["w1", "w2", "new"] * 30))
     extend(Path("r"), [new], Path("s"))
-    assert "w1_w2" in RunDirectory(Path("s")).load_vectors()
+    assert "w1_w2" in load_run_vectors(RunDirectory(Path("s")))
     Phrases(((),), PhraseSettings()).save(Path("p.tsv"))
-    with pytest.raises(CorpusError, match="p.tsv: its phrases are not those that r"):
+    with pytest.raises(CorpusError, match="p.tsv: not the phrases that r"):
         extend(Path("r"), [new], Path("t"))
     with pytest.raises(SettingsError, match="r was trained with phrases"):
         extend(Path("r"), [new], Path("t"), ["corpus.phrases=null"])
     train(config(text), "plain")
-    with pytest.raises(SettingsError, match="plain was trained without; leave it out"):
+    with pytest.raises(
+        SettingsError, match="plain was trained without phrases; leave it out"
+    ):
         extend(Path("plain"), [new], Path("t"), ["corpus.phrases=p.tsv"])
 
 
 def test_a_damaged_record_is_named(text: Path) -> None:
     train(config(text), "r")
     run = RunDirectory(Path("r"))
-    run.save_record({**run.load_record(), "first_learning_rate": "x"})
-    with pytest.raises(TrainingError, match="run.json: damaged"):
+    record = json.loads(run.record_file.read_text())
+    run.record_file.write_text(json.dumps({**record, "first_learning_rate": "x"}))
+    with pytest.raises(RunError, match=r"run.json: damaged \(first_learning_rate\)"):
         extend(Path("r"), [str(text)], Path("s"))
 
 
@@ -239,7 +252,7 @@ def test_text_may_come_through_a_pipe(sg_train: Command, text: Path) -> None:
     train(config(text), "r")
     result = sg_train("extend", "r", "-", "--out", "s", input="w1 new\n" * 9)
     assert result.exit_code == 0, result.output
-    assert RunDirectory(Path("s")).load_vectors()["new"].shape == (8,)
+    assert load_run_vectors(RunDirectory(Path("s")))["new"].shape == (8,)
 
 
 def test_the_command_says_what_becomes_of_the_words(
@@ -250,9 +263,13 @@ def test_the_command_says_what_becomes_of_the_words(
     result = sg_train("extend", "r", "new.txt", "--out", "s")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert "training.learning_rate=0.00647, where 13% is new" in result.stderr
-    assert "vocabulary 31: 30 words of r, 1 new ones; 0 left out" in result.stderr
-    assert "s: 30 of its words are in r; mean cosine of before and after" in (
+    assert (
+        "training.learning_rate=0.00647, since 13% of the text is new" in result.stderr
+    )
+    assert (
+        "vocabulary of 31 words: 30 of r, 1 new; 0 old words left out" in result.stderr
+    )
+    assert "s: drift from r over 30 shared words: mean cosine of before and after" in (
         result.stderr
     )
     assert Config.load("s/config.yaml").vocabulary.extends == "r"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sg_train.errors import OutputError
-from sg_train.files import atomic_directory, atomic_file
+from sg_train.system.files import atomic_directory, atomic_file
 
 
 def names(path: Path) -> list[str]:
@@ -94,7 +94,7 @@ def test_what_is_no_ordinary_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with (
-            pytest.raises(OutputError, match="it is no ordinary file"),
+            pytest.raises(OutputError, match="not a regular file"),
             atomic_file(path),
         ):
             pass

@@ -8,8 +8,9 @@ import pytest
 
 from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
-from sg_train.vectors.formats import FILES, format_of, load_vectors, save_vectors
+from sg_train.vectors.formats import FILES, format_of
 from sg_train.vectors.word_vectors import WordVectors
+from tests.building import load_vectors, save_vectors
 from tests.conftest import awkward_vectors
 
 READ = ["text", "binary", "glove", "safetensors", "npy"]
@@ -43,7 +44,7 @@ def test_compressed_files_are_read(tmp_path, form: VectorFormat) -> None:
 
 def test_a_compressed_header_may_claim_what_it_likes(tmp_path) -> None:
     (tmp_path / "v.gz").write_bytes(gzip.compress(b"1000000000000 2\na 1 2\n"))
-    with pytest.raises(VectorsError, match="1 vectors, but line 1 says 1000000000000"):
+    with pytest.raises(VectorsError, match="1 vectors, line 1 states 1000000000000"):
         load_vectors(tmp_path / "v.gz")
 
 
@@ -66,7 +67,7 @@ def test_a_missing_file_is_one_line(tmp_path) -> None:
     ("content", "complaint"),
     [
         (b"PK\x03\x04rest", "a zip archive; unpack it"),
-        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a model of fastText"),
+        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a fastText model"),
     ],
 )
 def test_other_downloads_are_named(tmp_path, content: bytes, complaint: str) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sg_train import machine
+from sg_train.system import machine
 
 
 def test_cpus_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:

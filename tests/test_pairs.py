@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.corpus import pairs
-from sg_train.corpus.pairs import PairNumbers, PairRuns, count
+from sg_train.corpus.phrases import pairs
+from sg_train.corpus.phrases.pairs import PairNumbers, SpilledPairs, count
 from sg_train.errors import CorpusError
 
 WORDS = 9
@@ -80,7 +80,7 @@ def test_more_words_than_a_number_holds_are_refused(
 )
 def test_runs_add_up_to_the_whole(tmp_path_factory, runs, at_once: int) -> None:
     directory: Path = tmp_path_factory.mktemp("runs")
-    written = PairRuns(directory)
+    written = SpilledPairs(directory)
     for run in runs:
         written.add(*count(np.array(run, dtype=np.int64)))
     with pytest.MonkeyPatch.context() as patch:

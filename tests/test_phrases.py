@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.corpus.phrases import Phrase, Phrases, PhraseSettings, check_settings
+from sg_train.corpus.phrases.phrases import (
+    Phrase,
+    Phrases,
+    PhraseSettings,
+    check_settings,
+)
 from sg_train.errors import CorpusError, SettingsError
 
 WORD = st.text(
@@ -47,19 +52,19 @@ HEAD = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no phrases"),
-        ("new york\n", "holds no phrases"),
-        ("[]\n", "holds no phrases"),
-        ('{"format": "sg-train phrases", "version": 1}\n', "holds no phrases"),
-        (HEAD.replace('"_"', "1"), "holds no phrases"),
-        (HEAD.replace('"version": 1', '"version": 9'), "of a version"),
-        (HEAD.replace('"passes": 2', '"passes": 0'), "of a version"),
-        (HEAD.replace('"passes": 2', '"passes": 2.5'), "of a version"),
-        (HEAD.replace('"_"', '" "'), "holds no phrases"),
-        (HEAD.replace('"gensim"', '"other"'), "holds no phrases"),
-        ("[" * 100_000, "holds no phrases"),
+        ("", "not a file of phrases"),
+        ("new york\n", "not a file of phrases"),
+        ("[]\n", "not a file of phrases"),
+        ('{"format": "sg-train phrases", "version": 1}\n', "not a file of phrases"),
+        (HEAD.replace('"_"', "1"), "not a file of phrases"),
+        (HEAD.replace('"version": 1', '"version": 9'), "unsupported version"),
+        (HEAD.replace('"passes": 2', '"passes": 0'), "number of passes"),
+        (HEAD.replace('"passes": 2', '"passes": 2.5'), "number of passes"),
+        (HEAD.replace('"_"', '" "'), "not a file of phrases"),
+        (HEAD.replace('"gensim"', '"other"'), "not a file of phrases"),
+        ("[" * 100_000, "not a file of phrases"),
         (HEAD + "1\t2.5\t3\n", "line 2: expected `PASS"),
-        (HEAD.replace('["of"]', '"of"'), "holds no phrases"),
+        (HEAD.replace('["of"]', '"of"'), "not a file of phrases"),
         (HEAD + "1\t2.5\t3\ta b\r\n", "line 2"),
         (HEAD + "1\t2.5\t3\ta b\nx\t2.5\t3\ta b\n", "line 3: expected"),
         (HEAD + "3\t2.5\t3\ta b\n", "line 2"),
@@ -89,7 +94,7 @@ def test_a_file_that_is_not_there_is_named() -> None:
         (PhraseSettings(threshold=0), "above 0"),
         (PhraseSettings(threshold=float("nan")), "above 0"),
         (PhraseSettings(scoring="other"), "no such formula"),  # type: ignore[arg-type]
-        (PhraseSettings(connectors=("of", "of")), "stands there twice"),
+        (PhraseSettings(connectors=("of", "of")), "duplicate word"),
         (PhraseSettings(delimiter=""), "delimiter ''"),
         (PhraseSettings(delimiter=" "), "delimiter ' '"),
         (PhraseSettings(delimiter="a\u3000b"), "delimiter"),

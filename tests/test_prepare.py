@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sg_train.config import CorpusConfig, VocabularyConfig
-from sg_train.corpus import first_pass as module
-from sg_train.corpus import reader
+from sg_train.corpus import ingest as module
+from sg_train.corpus import reader, spool
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import open_corpus, prepare
 from sg_train.errors import CorpusError, OutputError
@@ -27,7 +27,7 @@ def settings(path: Path | str, **changes) -> CorpusConfig:
 def decode(corpus: EncodedCorpus) -> list[list[str]]:
     ids = np.fromfile(corpus.path / "ids.i32", dtype="<i4")
     offsets = np.fromfile(corpus.path / "offsets.i64", dtype="<i8")
-    assert len(offsets) == corpus.meta["sentences"] + 1
+    assert len(offsets) == corpus.meta.sentences + 1
     return [
         [corpus.vocabulary.words[id] for id in ids[start:end]]
         for start, end in itertools.pairwise(offsets)
@@ -64,7 +64,7 @@ def test_a_prepared_corpus_is_the_text(
     vocabulary, sentences = by_hand(text, length, min_count, limit)
     (directory / "text").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_WORDS_AT_ONCE", 4)
+        patch.setattr(spool, "_WORDS_AT_ONCE", 4)
         patch.setattr(
             module,
             "read_chunks",
@@ -86,7 +86,7 @@ def test_a_prepared_corpus_is_the_text(
     assert list(zip(corpus.vocabulary.words, counts, strict=True)) == vocabulary
     assert decode(corpus) == sentences
     assert corpus.words == sum(map(len, sentences))
-    assert corpus.meta["words_read"] == len(text.split())
+    assert corpus.meta.words_read == len(text.split())
     assert sorted(child.name for child in corpus.path.iterdir()) == [
         "ids.i32",
         "meta.json",
@@ -142,7 +142,7 @@ def test_what_is_no_corpus_is_never_replaced(text: Path) -> None:
     Path("mine/thesis.txt").write_text("years of work")
     text.write_text(text.read_text() * 2)
     for taken in (Path("mine"), text):
-        with pytest.raises(CorpusError, match="exists and is no prepared corpus"):
+        with pytest.raises(CorpusError, match="exists and is not a prepared"):
             prepare(settings(text), VocabularyConfig(), taken, 1, overwrite=True)
     assert Path("mine/thesis.txt").exists()
 
@@ -155,10 +155,10 @@ def test_a_config_without_text_is_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "no words in it"),
-        ("... !!!", "no words in it"),
-        ("one two two", r"0 of 2 distinct words stay at .*'two', occurs 2 times"),
-        ("one " * 9, "1 of 1 distinct words stay"),
+        ("", "contains no words"),
+        ("... !!!", "contains no words"),
+        ("one two two", r"only 0 of 2 distinct words reach .*'two', occurs 2 times"),
+        ("one " * 9, "only 1 of 1 distinct words reach"),
     ],
 )
 def test_a_text_with_nothing_to_learn_is_refused(content: str, complaint: str) -> None:
@@ -191,7 +191,7 @@ def test_the_default_corpus_follows_the_text(text: Path) -> None:
     text.write_text(text.read_text() * 2)
     second = open_corpus(settings(text), VocabularyConfig(), 1)
     assert first.path == second.path
-    assert second.meta["words"] == 2 * first.meta["words"]
+    assert second.meta.words == 2 * first.meta.words
 
 
 def test_a_prepared_corpus_is_not_passed_off_as_another(text: Path) -> None:
@@ -201,10 +201,10 @@ def test_a_prepared_corpus_is_not_passed_off_as_another(text: Path) -> None:
     assert open_corpus(CorpusConfig(paths=["c"]), VocabularyConfig(), 1).words
     other = CorpusConfig(paths=["c"], tokenizer="words")
     with pytest.raises(
-        CorpusError, match="tokenizer=whitespace, the config says words"
+        CorpusError, match="tokenizer=whitespace, but the config sets it to words"
     ):
         open_corpus(other, VocabularyConfig(), 1)
-    with pytest.raises(CorpusError, match="min_count=6, the config says 9"):
+    with pytest.raises(CorpusError, match="min_count=6, but the config sets it to 9"):
         open_corpus(same, VocabularyConfig(min_count=9), 1)
 
 
@@ -244,7 +244,7 @@ def test_too_many_words_for_memory_change_nothing(
     Path("t").write_text("\n".join(" ".join(line) for line in lines))
     chunks = partial(reader.read_chunks, size=50)
     monkeypatch.setattr(module, "read_chunks", chunks)
-    monkeypatch.setattr(module, "_BYTES_A_WORD", 1_000_000 // most)
+    monkeypatch.setattr(module, "_BYTES_PER_WORD", 1_000_000 // most)
     found = []
     for limit in (None, 1):
         corpus = CorpusConfig(paths=["t"], memory_limit=limit)

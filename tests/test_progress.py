@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sg_train.blocks import BlockRef
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
-from sg_train.sampling.loader import Place
+from sg_train.runs.metrics import MetricsLine
 from sg_train.training.progress import Progress
 
 
@@ -25,7 +26,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def result(words: int, pairs: int, loss: float, rate: float = 0.1) -> BlockResult:
-    return BlockResult(Place(0, 0), words, pairs, loss, rate)
+    return BlockResult(BlockRef(0, 0), words, pairs, loss, rate)
 
 
 def test_lines_are_means_over_their_own_share(tmp_path: Path, wait) -> None:
@@ -58,18 +59,19 @@ def test_many_blocks_make_about_a_hundred_lines(tmp_path: Path) -> None:
 
 def test_scores_have_lines_of_their_own_and_take_no_time(tmp_path: Path, wait) -> None:
     file = tmp_path / "metrics.jsonl"
-    heard: list[dict[str, object]] = []
+    heard: list[MetricsLine] = []
     with Progress(file, words=100, listener=heard.append) as progress:
         wait(0.25)
         progress.add(result(50, 1, 1.0))
         with progress.pause():
             wait(3)
-            progress.add_scores({"wordsim": 0.5, "none": None})
+            progress.add_scores({"wordsim": 0.5, "none": None, "zero": 0.0})
         wait(0.25)
         progress.add(result(50, 1, 1.0))
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert lines == heard
-    assert lines[1]["scores"] == {"wordsim": 0.5, "none": None}
+    assert [json.loads(line.to_json()) for line in heard] == lines
+    assert lines[1]["scores"] == {"wordsim": 0.5, "none": None, "zero": 0.0}
+    assert progress._shown_scores == ", wordsim 0.500, zero 0.000"
     assert (lines[1]["words"], lines[1]["epoch"]) == (50, 0)
     assert lines[2]["seconds"] == 0.5
     assert lines[2]["words_per_second"] == 200
@@ -81,14 +83,16 @@ def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_said_once_and_nothing_is_lost(tmp_path: Path, capsys) -> None:
+def test_a_full_disk_is_reported_once_and_nothing_is_lost(
+    tmp_path: Path, caplog
+) -> None:
     with Progress(tmp_path / "m", words=1) as progress:
         progress._file.close()
         with Path("/dev/full").open("wb", buffering=0) as progress._file:
             progress.add(result(1, 1, 1.0))
             progress.add(result(2, 1, 1.0))
-        said = capsys.readouterr().err
-        assert said.count("m: No space left on device; training goes on") == 1
+        (message,) = caplog.messages
+        assert message.endswith("m: No space left on device; training continues")
         progress._file = (tmp_path / "m").open("ab", buffering=0)  # there is room again
         progress.add(result(3, 1, 1.0))
     lines = [json.loads(line) for line in (tmp_path / "m").read_text().splitlines()]

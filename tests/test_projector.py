@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from sg_train.errors import OutputError
-from sg_train.vectors.projector import save_projector
-from sg_train.vectors.word2vec_formats import write_rows
+from sg_train.vectors.formats.projector import save_projector
+from sg_train.vectors.formats.word2vec import write_rows
+from tests.building import of
 from tests.conftest import awkward_vectors
 
 
@@ -15,8 +16,8 @@ def test_tensorboard_takes_the_directory() -> None:
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
     vectors = awkward_vectors()
-    save_projector(vectors, Path("p"))
-    save_projector(vectors, Path("p"))  # again, in its place
+    save_projector(*of(vectors), Path("p"))
+    save_projector(*of(vectors), Path("p"))  # again, in its place
     config = ProjectorConfig()
     text_format.Parse(Path("p/projector_config.pbtxt").read_text(), config)
     (embedding,) = config.embeddings
@@ -31,17 +32,17 @@ def test_other_files_are_left_alone() -> None:
     Path("p").mkdir()
     Path("p/mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="p: holds other files"):
-        save_projector(awkward_vectors(), Path("p"))
+        save_projector(*of(awkward_vectors()), Path("p"))
     with pytest.raises(OutputError, match="not a directory"):
-        save_projector(awkward_vectors(), Path("p/mine.txt"))
+        save_projector(*of(awkward_vectors()), Path("p/mine.txt"))
     assert Path("p/mine.txt").read_text() == "mine"
 
 
 def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shifted(file, vectors, separator):
-        return write_rows(file, vectors, separator) - 9
+    def shifted(*arguments):
+        return write_rows(*arguments) - 9
 
-    monkeypatch.setattr("sg_train.vectors.projector.write_rows", shifted)
-    with pytest.raises(OutputError, match="p: what was written reads back"):
-        save_projector(awkward_vectors(), Path("p"))
+    monkeypatch.setattr("sg_train.vectors.formats.projector.write_rows", shifted)
+    with pytest.raises(OutputError, match="p: does not read back as written"):
+        save_projector(*of(awkward_vectors()), Path("p"))
     assert not Path("p").exists()

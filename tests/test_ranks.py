@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 
 from sg_train.config import Config
-from sg_train.errors import CorpusError, TrainingError
-from sg_train.ranks import Ranks, launched, open_ranks
-from sg_train.training import checkpoint
-from sg_train.training.run import train
-from sg_train.training.run_directory import RunDirectory
+from sg_train.errors import CorpusError, RunError, TrainingError
+from sg_train.runs import checkpoint
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics
+from sg_train.system.launch import launched
+from sg_train.system.ranks import Ranks, open_ranks
+from sg_train.training.train import train
+from tests.conftest import untraced
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SETTINGS = {
@@ -33,18 +36,25 @@ SETTINGS = {
 SHOWN = """
 import torch
 from sg_train.errors import CorpusError, SgTrainError
-from sg_train.ranks import open_ranks
+from sg_train.system.ranks import open_ranks
 
-def fail_on(rank):
-    if ranks.rank == rank:
-        raise CorpusError(f"trouble on {rank}")
-    return "fine"
-
-def tried(action):
+def fail_on(rank, before_gathering):
     try:
-        return action()
+        with ranks.failing_together():
+            if ranks.rank == rank and before_gathering:
+                raise CorpusError(f"trouble on {rank}")
+            ranks.gather("fine")
+            if ranks.rank == rank:
+                raise CorpusError(f"trouble on {rank}")
     except SgTrainError as error:
-        return f"{type(error).__name__}: {error} {error.is_silent}"
+        return f"{type(error).__name__}: {error}"
+
+def all_fail():
+    try:
+        with ranks.failing_together():
+            raise CorpusError(f"trouble on {ranks.rank}")
+    except SgTrainError as error:
+        return f"{type(error).__name__}: {error}"
 
 with open_ranks() as ranks:
     ranks.wait_at_most(30)
@@ -57,11 +67,13 @@ with open_ranks() as ranks:
         copied.tolist(),
         ranks.largest(ranks.rank, -ranks.rank),
         ranks.gather("ab"[ranks.rank]),
-        ranks.first(lambda: ranks.rank + 10),
-        tried(lambda: ranks.first(lambda: fail_on(0))),
-        tried(lambda: ranks.together(lambda: fail_on(0))),
-        tried(lambda: ranks.together(lambda: fail_on(1))),
-        ranks.together(lambda: ranks.rank),
+        ranks.from_first(ranks.rank + 10),
+        fail_on(0, True),
+        fail_on(0, False),
+        fail_on(1, True),
+        fail_on(1, False),
+        all_fail(),
+        str(ranks.alike(CorpusError("x")).__class__.__name__),
         (ranks.bytes_sent, ranks.seconds > 0),
     ]
     print(f"{ranks.rank}/{ranks.size}: {shown}\\n", end="", flush=True)
@@ -100,18 +112,18 @@ def test_ranks_add_copy_gather_and_fail_together(tmp_path: Path) -> None:
         timeout=120,
         check=True,
     )
-    shared = (
-        "[[0.0, 3.0, 6.0], [7.0, 7.0], [1, 0], ['a', 'b'], 10, "
-        "'{}: trouble on 0 {}', '{}trouble on 0 {}', "
-        "'_SharedError: rank 1: trouble on 1 {}', {}, (12, True)]"
+    shared = "[[0.0, 3.0, 6.0], [7.0, 7.0], [1, 0], ['a', 'b'], 10, "
+    own, other = (
+        "'CorpusError: trouble on 0', ",
+        "'_OtherRankError: rank 1: trouble on 1', ",
     )
-    first = shared.format("CorpusError", False, "CorpusError: ", False, False, 0)
-    second = shared.format(
-        "TrainingError", True, "_SharedError: rank 0: ", True, True, 1
-    )
+    first = own * 2 + other * 2 + own + "'CorpusError', (12, True)]"
+    told = "'ReportedElsewhere: rank {0}: trouble on {0}', "
+    second = told.format(0) * 2 + told.format(1) * 2 + told.format(0)
+    second += "'ReportedElsewhere', (12, True)]"
     assert sorted(filter(None, done.stdout.split("\n"))) == [
-        f"0/2: {first}",
-        f"1/2: {second}",
+        f"0/2: {shared}{first}",
+        f"1/2: {shared}{second}",
     ]
 
 
@@ -124,8 +136,11 @@ def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (ranks.rank, ranks.size, ranks.is_first) == (0, 1, True)
             assert ranks.gather(5) == [5]
             assert ranks.largest(1, 2) == [1, 2]
-            assert ranks.first(lambda: 3) == ranks.together(lambda: 3) == 3
-            assert not ranks.agreed(CorpusError("x")).is_silent
+            assert ranks.from_first(3) == 3
+            error = CorpusError("x")
+            assert ranks.alike(error) is error
+            with pytest.raises(CorpusError), ranks.failing_together():
+                raise error
 
 
 def test_ranks_that_cannot_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +158,15 @@ def test_what_launched_a_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     assert launched() is None
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    assert (launched() or {})["job"] is None
+    unnamed = launched()
+    assert unnamed is not None
+    assert unnamed.job is None
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "seven")
     assert launched() == launched()
-    assert (launched() or {})["job"] == "seven"
-    assert os.getppid() in (launched() or {})["agent"]
+    named = launched()
+    assert named is not None
+    assert named.job == "seven"
+    assert os.getppid() in named.agent
 
 
 def test_a_run_that_a_launcher_starts_anew_goes_on(
@@ -161,13 +180,13 @@ def test_a_run_that_a_launcher_starts_anew_goes_on(
     before = Path("run/weights.safetensors").stat().st_mtime_ns
     train(config, Path("run"), overwrite=True)  # its ranks were started anew too late
     assert Path("run/weights.safetensors").stat().st_mtime_ns == before
-    monkeypatch.setattr("sg_train.ranks._started_at", lambda _: "later")
+    monkeypatch.setattr("sg_train.system.launch._started_at", lambda _: "later")
     train(config, Path("run"), overwrite=True)  # the same name, by another launcher
     assert Path("run/weights.safetensors").stat().st_mtime_ns > before
     (Path("run/checkpoints") / "000000001").mkdir(parents=True)
     Path("run/state.json").unlink()
-    monkeypatch.setattr("sg_train.ranks._started_at", lambda _: "later still")
-    with pytest.raises(TrainingError, match="no sound checkpoint"):
+    monkeypatch.setattr("sg_train.system.launch._started_at", lambda _: "later still")
+    with pytest.raises(RunError, match="no sound checkpoint"):
         train(config, Path("run"), overwrite=True)  # it is gone on with
 
 
@@ -180,6 +199,7 @@ def interrupted(text: Path) -> Path:
         command(2, "train", "--corpus", text, "--out", out, *options(settings)),
         stderr=subprocess.PIPE,
         text=True,
+        env=untraced(),
     )
     wait_for(out / "checkpoints")
     process.send_signal(signal.SIGTERM)
@@ -198,12 +218,13 @@ def wait_for(checkpoints: Path) -> None:
 def test_two_ranks_stop_and_three_go_on(interrupted: Path) -> None:
     done = subprocess.run(
         command(3, "resume", interrupted),
+        env=untraced(),
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    assert len(re.findall("going on from checkpoint", done.stderr)) == 1
+    assert len(re.findall("resuming from checkpoint", done.stderr)) == 1
     assert len(re.findall("run: trained", done.stderr)) == 1
     run = RunDirectory(interrupted)
     state, weights = checkpoint.load(interrupted)
@@ -216,15 +237,16 @@ def test_two_ranks_stop_and_three_go_on(interrupted: Path) -> None:
     expected, others = checkpoint.load(Path("alone"))
     assert (state.position, state.pairs) == (expected.position, expected.pairs)
     assert state.progress["words"] == expected.progress["words"]
-    assert run.load_record()["ranks"] == 3
+    assert run.load_record().ranks == 3
     last, other = (
-        RunDirectory(Path(name)).load_metrics()[-1] for name in ("run", "alone")
+        load_metrics(RunDirectory(Path(name)).metrics_file)[-1]
+        for name in ("run", "alone")
     )
-    assert last["exchange_bytes"] > 0
-    assert last["exchange_seconds"] < last["seconds"]
-    assert "exchange_bytes" not in other
-    assert last["loss"] == pytest.approx(other["loss"], rel=0.03)
-    assert last["learning_rate"] == pytest.approx(other["learning_rate"])
+    assert (last.exchange_bytes or 0) > 0
+    assert 0 < (last.exchange_seconds or 0) < last.seconds
+    assert other.exchange_bytes is None
+    assert last.loss == pytest.approx(other.loss, rel=0.03)
+    assert last.learning_rate == pytest.approx(other.learning_rate)
     assert weights["u"].shape == others["u"].shape
 
 
@@ -241,7 +263,7 @@ def test_a_rank_that_is_killed_is_named_and_all_go_on(text: Path) -> None:
     assert process.returncode == 0
     assert len(re.findall("sg-train: rank 1 of 2 no longer answers", said)) == 1
     assert "Traceback" not in said
-    assert len(re.findall("run: going on from checkpoint", said)) == 1
+    assert len(re.findall("run: resuming from checkpoint", said)) == 1
     state, _ = checkpoint.load(out)
     lines = [json.loads(x) for x in (out / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["words"] == state.progress["words"] == 40 * 60_000
@@ -276,7 +298,8 @@ def test_each_rank_can_have_a_text_of_its_own(text: Path) -> None:
     settings = options({**SETTINGS, "training.epochs": 2})
     arguments = ("train", "--corpus", "part-{rank}.txt", "--out", "run", *settings)
     subprocess.run(command(2, *arguments), timeout=120, check=True)
-    assert RunDirectory(Path("run")).load_metrics()[-1]["words"] == 2 * 60_000
+    *_, last = load_metrics(RunDirectory(Path("run")).metrics_file)
+    assert last.words == 2 * 60_000
     done = subprocess.run(
         command(3, "resume", "run", "--set=training.epochs=3"),
         capture_output=True,

@@ -162,8 +162,8 @@ def test_paths_are_expanded_in_order(tmp_path: Path) -> None:
     ("pattern", "complaint"),
     [
         ("missing.txt", "missing.txt: no such file or directory"),
-        ("*.none", "no file there to read"),
-        ("empty", "empty: no file there to read"),
+        ("*.none", "no files found"),
+        ("empty", "empty: no files found"),
         ("", "an empty path"),
     ],
 )

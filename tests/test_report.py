@@ -11,9 +11,11 @@ import pytest
 
 from sg_train.errors import MissingLibraryError
 from sg_train.reports.report import write_report
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Score
 from sg_train.vectors.word_vectors import WordVectors
+from tests.building import a_record
 from tests.conftest import Command
 
 SCORES = [
@@ -66,7 +68,7 @@ def test_of_a_run_it_has_settings_curves_and_figures(
     arguments = ("--set", "model.dimension=8", "--set", "training.threads=1")
     assert sg_train("train", "--corpus", text, "--out", "r", *arguments).exit_code == 0
     run = RunDirectory(Path("r"))
-    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
     page = Path("r.html").read_text()
     for expected in ("615</b> words of text", "0.00%</b> out of", "model.dimension"):
         assert expected in page
@@ -81,10 +83,10 @@ def test_a_run_without_its_records_still_makes_a_page(
     assert sg_train("train", "--corpus", text, "--out", "r").exit_code == 0
     run = RunDirectory(Path("r"))
     run.metrics_file.write_text("")
-    run.record_file.write_text('{"corpus": {"words_read": 5}}')
-    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    a_record().save(run.record_file)  # of a corpus whose words were not counted
+    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
     run.metrics_file.unlink()
-    write_report(Path("r.html"), run.load_vectors(), [], title="r", run=run)
+    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
     assert "<svg" not in Path("r.html").read_text()
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import shutil
@@ -5,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sg_train.blocks import BlockRef
 from sg_train.config import (
     Config,
     CorpusConfig,
@@ -17,6 +21,7 @@ from sg_train.config import (
     VocabularyConfig,
 )
 from sg_train.corpus.prepare import _default_directory
+from sg_train.engines.base import BlockResult, Engine
 from sg_train.errors import (
     CorpusError,
     Interrupted,
@@ -24,12 +29,15 @@ from sg_train.errors import (
     SgTrainError,
     TrainingError,
 )
-from sg_train.training.checkpoint import load
-from sg_train.training.run import resume, train
-from sg_train.training.run_directory import RunDirectory
-from sg_train.training.scoring import Scoring
-from sg_train.training.session import Session
-from tests.conftest import Command, read_metrics
+from sg_train.runs.checkpoint import load
+from sg_train.runs.directory import RunDirectory
+from sg_train.system.ranks import Ranks
+from sg_train.training import loop
+from sg_train.training.beginning import Beginning, begin_again, begin_new
+from sg_train.training.early_stopping import EarlyStopping
+from sg_train.training.setup import set_up
+from sg_train.training.train import resume, train, train_from
+from tests.conftest import Command, read_metrics, untraced
 
 EPOCHS = 6
 BLOCKS = 8
@@ -70,25 +78,55 @@ def results(run: Path) -> list[bytes]:
     ]
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, blocks: int, number: int = 2) -> None:
-    """Let a session be told to stop after so many blocks."""
-    add = Session.__init__
+Wrap = Callable[[Engine], Engine]
 
-    def started(self: Session, *arguments: object) -> None:
-        add(self, *arguments)  # type: ignore[arg-type]
-        self._left = blocks  # type: ignore[attr-defined]
-        real = self._engine.train
 
-        def counted(places):
-            for result in real(places):
-                self._left -= 1  # type: ignore[attr-defined]
-                if self._left == 0:  # type: ignore[attr-defined]
-                    os.kill(os.getpid(), number)
-                yield result
+class Watched:
+    """An engine whose every result is noted before it is passed on."""
 
-        self._engine = type("Engine", (), {"train": staticmethod(counted)})()
+    def __init__(self, engine: Engine, note: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._note = note
+        self._blocks = 0
 
-    monkeypatch.setattr(Session, "__init__", started)
+    def compile(self) -> None:
+        self._engine.compile()
+
+    def train(self, refs: Iterable[BlockRef]) -> Iterator[BlockResult]:
+        for result in self._engine.train(refs):
+            self._blocks += 1
+            self._note(self._blocks)
+            yield result
+
+
+def stopping(blocks: int, number: int = 2) -> Wrap:
+    """Send this process a signal after some blocks."""
+
+    def note(done: int) -> None:
+        if done == blocks:
+            os.kill(os.getpid(), number)
+
+    return lambda engine: Watched(engine, note)
+
+
+def train_with(wrap: Wrap, settings: Config, out: Path) -> None:
+    """Do as `train` does, with an engine put in place of its own."""
+    run, ranks = RunDirectory(out), Ranks()
+    with run.locked():
+        finish(begin_new(run, settings, ranks), wrap)
+
+
+def resume_with(wrap: Wrap, out: Path, *overrides: str) -> None:
+    """Do as `resume` does, with an engine put in place of its own."""
+    run = RunDirectory(out)
+    with run.locked():
+        finish(begin_again(run, overrides, Ranks()), wrap)
+
+
+def finish(beginning: Beginning | None, wrap: Wrap) -> None:
+    assert beginning is not None
+    components = set_up(beginning, Ranks())
+    train_from(beginning, replace(components, engine=wrap(components.engine)), Ranks())
 
 
 @pytest.mark.parametrize(
@@ -96,16 +134,16 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, blocks: int, number: int = 2) ->
     [("autograd", 11), *(("fused", blocks) for blocks in (1, 8, 21, 45))],
 )
 def test_interrupted_anywhere_and_resumed_the_bytes_are_the_same(
-    corpus: Path, monkeypatch, engine: str, blocks: int
+    corpus: Path, caplog, engine: str, blocks: int
 ) -> None:
-    train(config(corpus, engine), Path("whole"))
-    said: list[str] = []
-    with monkeypatch.context() as patch:
-        stop_after(patch, blocks)
-        with pytest.raises(Interrupted, match="saved at .*; sg-train resume part"):
-            train(config(corpus, engine), Path("part"))
-    resume(Path("part"), (), said.append)
-    assert "going on from checkpoint" in said[0]
+    settings = config(corpus, engine, epochs=2 if engine == "autograd" else EPOCHS)
+    train(settings, Path("whole"))
+    with pytest.raises(
+        Interrupted, match="saved at .*; continue with sg-train resume part"
+    ):
+        train_with(stopping(blocks), settings, Path("part"))
+    resume(Path("part"))
+    assert any("part: resuming from checkpoint" in line for line in caplog.messages)
     assert results(Path("part")) == results(Path("whole"))
     timeless = [
         [(x["words"], x["loss"], x["epoch"]) for x in read_metrics(Path(run))]
@@ -118,17 +156,15 @@ def test_interrupted_anywhere_and_resumed_the_bytes_are_the_same(
     assert not Path("part/checkpoints").exists()
 
 
-def test_it_may_be_interrupted_again_and_again(corpus: Path, monkeypatch) -> None:
+def test_it_may_be_interrupted_again_and_again(corpus: Path) -> None:
     train(config(corpus), Path("whole"))
-    with monkeypatch.context() as patch:
-        stop_after(patch, 5, signal.SIGTERM)
-        with pytest.raises(Interrupted) as caught:
-            train(config(corpus), Path("part"))
-        assert caught.value.signal == signal.SIGTERM
-        for _ in range(4):
-            with pytest.raises(Interrupted):
-                resume(Path("part"), (), lambda _: None)
-    resume(Path("part"), (), lambda _: None)
+    with pytest.raises(Interrupted) as caught:
+        train_with(stopping(5, signal.SIGTERM), config(corpus), Path("part"))
+    assert caught.value.signal == signal.SIGTERM
+    for _ in range(4):
+        with pytest.raises(Interrupted):
+            resume_with(stopping(5, signal.SIGTERM), Path("part"))
+    resume(Path("part"))
     assert results(Path("part")) == results(Path("whole"))
 
 
@@ -136,10 +172,10 @@ def test_a_finished_run_can_be_trained_for_longer(corpus: Path) -> None:
     settings = config(corpus, epochs=2, learning_rate=0.05, final_learning_rate=0.05)
     train(settings, Path("short"))
     with pytest.raises(
-        TrainingError, match="short: has done all its epochs; say how many"
+        TrainingError, match="short: finished; to train longer, raise training.epochs"
     ):
-        resume(Path("short"), (), lambda _: None)
-    resume(Path("short"), ["training.epochs=3"], lambda _: None)
+        resume(Path("short"))
+    resume(Path("short"), ["training.epochs=3"])
     longer = config(corpus, epochs=3, learning_rate=0.05, final_learning_rate=0.05)
     train(longer, Path("long"))
     assert results(Path("short")) == results(Path("long"))
@@ -147,19 +183,17 @@ def test_a_finished_run_can_be_trained_for_longer(corpus: Path) -> None:
 
 
 @pytest.fixture
-def part(corpus: Path, monkeypatch) -> Path:
+def part(corpus: Path) -> Path:
     """Leave an interrupted run."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 20)
-        with pytest.raises(Interrupted):
-            train(config(corpus), Path("part"))
+    with pytest.raises(Interrupted):
+        train_with(stopping(20), config(corpus), Path("part"))
     return Path("part")
 
 
 def refused(run: Path, *overrides: str) -> str:
     before = sorted(path for path in run.rglob("*") if path.name != ".lock")
     with pytest.raises(SgTrainError) as caught:
-        resume(run, overrides, lambda _: None)
+        resume(run, overrides)
     assert sorted(path for path in run.rglob("*") if path.name != ".lock") == before
     return str(caught.value)
 
@@ -168,9 +202,9 @@ def test_what_decides_the_result_must_stay(part: Path, corpus: Path) -> None:
     said = refused(part, "model.dimension=9", "training.threads=2", "sampling.window=4")
     assert "sampling.window, model.dimension cannot change" in said
     assert "unknown setting" in refused(part, "training.thread=2")
-    assert "nothing: no run directory" in refused(Path("nothing"))
+    assert "nothing: not a run directory" in refused(Path("nothing"))
     settings = ("training.threads=2", "checkpoint.every_seconds=9", "training.epochs=7")
-    resume(part, settings, lambda _: None)
+    resume(part, settings)
     assert RunDirectory(part).load_config().training.epochs == 7
 
 
@@ -179,7 +213,7 @@ def test_another_text_is_refused(part: Path, corpus: Path) -> None:
     corpus.write_text(text + "more\n")
     assert "text.txt: has changed since part began" in refused(part)
     corpus.unlink()  # the prepared corpus is still there
-    resume(part, (), lambda _: None)
+    resume(part)
 
 
 def test_another_prepared_corpus_or_vocabulary_is_refused(part: Path) -> None:
@@ -194,71 +228,62 @@ def test_another_prepared_corpus_or_vocabulary_is_refused(part: Path) -> None:
     meta.write_text(content[:checksum] + "0" + content[checksum + 1 :])
     if meta.read_text() == content:
         meta.write_text(content[:checksum] + "1" + content[checksum + 1 :])
-    assert "is another corpus than part began to train on" in refused(part)
+    assert "not the corpus that part began to train on" in refused(part)
 
 
-def test_a_damaged_checkpoint_is_said_and_the_one_before_used(part: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(
+    part: Path, caplog
+) -> None:
     checkpoints = sorted((part / "checkpoints").iterdir())
     assert len(checkpoints) == 2
     weights = checkpoints[1] / "weights.safetensors"
     content = bytearray(weights.read_bytes())
     content[-5] ^= 1
     weights.write_bytes(content)
-    said: list[str] = []
-    resume(part, (), said.append)
-    assert f"{weights}: damaged (v is wrong); looking for an earlier" in said[0]
-    assert f"going on from checkpoint {checkpoints[0].name}" in said[1]
+    caplog.clear()
+    resume(part)
+    damaged, resumed, *_ = caplog.messages
+    assert f"{weights}: damaged (v is wrong); looking for an earlier" in damaged
+    assert f"resuming from checkpoint {checkpoints[0].name}" in resumed
     train(config(Path("text.txt")), Path("whole"))
     assert results(part) == results(Path("whole"))
 
 
-def test_without_a_sound_checkpoint_it_is_trained_anew(part: Path) -> None:
+def test_without_a_sound_checkpoint_it_has_to_be_trained_again(part: Path) -> None:
     for file in part.rglob("state.json"):
         file.write_text("")
-    assert "no sound checkpoint; train it anew with --overwrite" in refused(part)
+    assert "no sound checkpoint; train it again with --overwrite" in refused(part)
     shutil.rmtree(part / "checkpoints")
     assert "was stopped before its first checkpoint; train it" in refused(part)
 
 
-def test_nan_is_never_saved(corpus: Path, monkeypatch) -> None:
-    with monkeypatch.context() as patch:
-        stop_after(patch, 20)
-        with pytest.raises(Interrupted):
-            train(config(corpus), Path("part"))
-        add = Session.__init__
-
-        def spoiled(self: Session, *arguments: object) -> None:
-            add(self, *arguments)  # type: ignore[arg-type]
-            self._model.u_embeddings.weight.data[7, 1] = float("nan")
-
-        patch.setattr(Session, "__init__", spoiled)
+def test_nan_is_never_saved(part: Path, corpus: Path) -> None:
+    with RunDirectory(part).locked():
+        beginning = begin_again(RunDirectory(part), (), Ranks())
+        assert beginning is not None
+        components = set_up(beginning, Ranks())
+        components.model.u_embeddings.weight.data[7, 1] = float("nan")
         with pytest.raises(TrainingError, match="no longer finite|loss became nan"):
-            resume(Path("part"), (), lambda _: None)
-    resume(Path("part"), (), lambda _: None)
+            train_from(beginning, components, Ranks())
+    resume(Path("part"))
     train(config(corpus), Path("whole"))
     assert results(Path("part")) == results(Path("whole"))
 
 
-def test_a_corpus_cut_off_while_training_is_one_line(corpus: Path, monkeypatch) -> None:
-    real = Session._check_learning
-
-    def cut(self: Session, pace: object) -> None:
+def test_a_corpus_cut_off_while_training_is_one_line(corpus: Path) -> None:
+    def cut(_: int) -> None:
         (ids,) = Path("corpora").glob("*/ids.i32")
         os.truncate(ids, 1000)
-        real(self, pace)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Session, "_check_learning", cut)
     with pytest.raises(CorpusError, match="ids.i32: damaged; delete"):
-        train(config(corpus), Path("r"))
+        train_with(lambda engine: Watched(engine, cut), config(corpus), Path("r"))
 
 
-def test_several_threads_lose_no_block(corpus: Path, monkeypatch) -> None:
+def test_several_threads_lose_no_block(corpus: Path) -> None:
     train(config(corpus, threads=3), Path("whole"))
-    with monkeypatch.context() as patch:
-        stop_after(patch, 11)
-        with pytest.raises(Interrupted):
-            train(config(corpus, threads=3), Path("part"))
-    resume(Path("part"), (), lambda _: None)
+    with pytest.raises(Interrupted):
+        train_with(stopping(11), config(corpus, threads=3), Path("part"))
+    resume(Path("part"))
     states = [load(Path(run))[0] for run in ("part", "whole")]
     # The draws do not depend on threads, so that pairs count every block once.
     assert states[0].pairs == states[1].pairs
@@ -270,29 +295,29 @@ def test_deterministic_is_the_same_for_any_number_of_threads(corpus: Path) -> No
         settings = config(corpus, threads=threads, deterministic=True, epochs=1)
         train(settings, Path(f"t{threads}"))
     assert results(Path("t1")) == results(Path("t2")) == results(Path("t3"))
-    record = RunDirectory(Path("t1")).load_record()
-    made_by = {"config_hash", "command", "versions", "processor", "corpus"}
-    assert set(record) == made_by | {"ranks", "launch"}
+    record = json.loads(Path("t1/run.json").read_text())
+    made_by = {"config_hash", "command", "versions", "processor", "corpus", "ranks"}
+    assert set(record) == made_by | {"format", "version"}
 
 
 def test_a_finished_run_is_not_lost_by_an_attempt_to_train_it_for_longer(
-    corpus: Path, monkeypatch
+    corpus: Path, caplog
 ) -> None:
     train(config(corpus, epochs=2), Path("r"))
 
-    def broken(self: Session) -> None:
+    def fail(_: int) -> None:
         raise OSError("anything")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "train", broken)
-        with pytest.raises(OSError, match="anything"):
-            resume(Path("r"), ["training.epochs=3"], lambda _: None)
+    with pytest.raises(OSError, match="anything"):
+        resume_with(
+            lambda engine: Watched(engine, fail), Path("r"), "training.epochs=3"
+        )
     with pytest.raises(OutputError, match="holds a"):
         train(config(corpus), Path("r"))
     (Path("r") / "metrics.jsonl").unlink()
-    said: list[str] = []
-    resume(Path("r"), (), said.append)
-    assert "going on from checkpoint 000000016, 67% done" in said[0]
+    caplog.clear()
+    resume(Path("r"))
+    assert "resuming from checkpoint 000000016, 67% done" in caplog.messages[0]
     train(config(corpus, epochs=3), Path("whole"))
     state, _ = load(Path("r"))
     assert state.position == 3 * BLOCKS
@@ -301,32 +326,30 @@ def test_a_finished_run_is_not_lost_by_an_attempt_to_train_it_for_longer(
 def test_what_fails_at_the_end_is_made_up_for(corpus: Path, monkeypatch) -> None:
     train(config(corpus), Path("whole"))
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "export", lambda _: 1 / 0)
+        patch.setattr(loop, "export_run", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(config(corpus), Path("r"))
     assert not Path("r/vectors.txt").exists()
-    resume(Path("r"), (), lambda _: None)
+    resume(Path("r"))
     assert results(Path("r")) == results(Path("whole"))
     assert not Path("r/checkpoints").exists()
 
 
 def test_a_corpus_made_anew_meanwhile_is_not_mixed_in(
-    corpus: Path, monkeypatch
+    corpus: Path,
 ) -> None:
     train(config(corpus), Path("whole"))
-    real = Session._check_learning
 
-    def replaced(self: Session, pace: object) -> None:
-        if not Path("other").exists():
-            Path("other").touch()
+    def replace_corpus(done: int) -> None:
+        if done == 1:
             text = corpus.read_text()
             corpus.write_text("w9 w8 w7\n" * 9000)
             train(config(corpus, epochs=1), Path("second"))
             corpus.write_text(text)
-        real(self, pace)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Session, "_check_learning", replaced)
-    train(config(corpus), Path("r"))
+    train_with(
+        lambda engine: Watched(engine, replace_corpus), config(corpus), Path("r")
+    )
     assert results(Path("r")) == results(Path("whole"))
 
 
@@ -342,7 +365,7 @@ def test_another_test_to_stop_on_begins_anew(corpus: Path) -> None:
     scoring = {}
     for name in ("one", "two"):
         evaluation = EvaluationConfig(similarity=[Path(f"{name}.tsv")], stop_on=name)
-        scoring[name] = Scoring(evaluation, [f"w{i}" for i in range(1, 7)])
+        scoring[name] = EarlyStopping(evaluation, [f"w{i}" for i in range(1, 7)], "u")
     state = {**scoring["one"].state(), "best": 0.5, "since_best": 2}
     for name, best in (("one", 0.5), ("two", None)):
         scoring[name].restore(state)
@@ -361,6 +384,7 @@ def test_nohup_is_respected(corpus: Path) -> None:
         command,
         stderr=subprocess.PIPE,
         text=True,
+        env=untraced(),
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # noqa: PLW1509
     )
     wait_for_checkpoint("r", process)
@@ -378,6 +402,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=untraced(),
     )
 
 
@@ -411,8 +436,9 @@ def test_a_signal_saves_and_says_how_to_go_on(
     assert out == ""
     if number != signal.SIGHUP:  # nobody is there to read
         assert said.splitlines() == [
-            "sg-train: finishing what is in work and saving; once more to stop at once",
-            "sg-train: interrupted, saved at 0%; sg-train resume r goes on",
+            "sg-train: finishing the current blocks and saving; "
+            "press again to quit now",
+            "sg-train: interrupted, saved at 0%; continue with sg-train resume r",
         ]
     state, _ = load(sorted(Path("r/checkpoints").iterdir())[-1])
     assert state.position > 0
@@ -422,7 +448,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     epochs = state.position // BLOCKS + 2
     result = sg_train("resume", "r", "--set", f"training.epochs={epochs}")
     assert result.exit_code == 0, result.output
-    assert "r: going on from checkpoint" in result.stderr
+    assert "r: resuming from checkpoint" in result.stderr
     assert "r: trained" in result.stderr
 
 

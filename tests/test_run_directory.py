@@ -11,9 +11,12 @@ import torch
 
 from sg_train.config import Config, ModelConfig
 from sg_train.corpus.vocabulary import Vocabulary
-from sg_train.errors import OutputError, SettingsError, TrainingError, VectorsError
-from sg_train.training import checkpoint
-from sg_train.training.run_directory import RunDirectory
+from sg_train.errors import OutputError, RunError, SettingsError
+from sg_train.runs import checkpoint
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import MetricsLine, load_metrics
+from sg_train.runs.vectors import load_run_vectors
+from tests.building import a_record
 
 VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
 
@@ -21,7 +24,7 @@ VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
 @pytest.fixture
 def run() -> RunDirectory:
     run = RunDirectory(Path("runs/r"))
-    run.create(Config(model=ModelConfig(dimension=3)), VOCABULARY, {})
+    run.create(Config(model=ModelConfig(dimension=3)), VOCABULARY, a_record())
     return run
 
 
@@ -30,10 +33,10 @@ def test_a_run_gives_back_what_it_was_given(run: RunDirectory) -> None:
     v = np.asfortranarray(u * 10)  # not contiguous, as a view of wider rows would be
     checkpoint.save_weights(run.weights_file, {"u": u, "v": v})
     assert run.load_config().model.dimension == 3
-    assert run.load_vectors().words == ["a", "b"]
-    assert np.array_equal(run.load_vectors("u").matrix, u)
-    assert np.array_equal(run.load_vectors("v").matrix, v)
-    assert np.array_equal(run.load_vectors("sum").matrix, u + v)
+    assert load_run_vectors(run).words == ["a", "b"]
+    assert np.array_equal(load_run_vectors(run, "u").matrix, u)
+    assert np.array_equal(load_run_vectors(run, "v").matrix, v)
+    assert np.array_equal(load_run_vectors(run, "sum").matrix, u + v)
     loaded = safetensors.torch.load_file(run.weights_file)
     assert torch.equal(loaded["v"], torch.from_numpy(v))
 
@@ -51,14 +54,16 @@ def test_a_run_that_was_not_finished_may_be_made_again(run: RunDirectory) -> Non
 
 def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
     (run.checkpoints_directory / "000000003").mkdir(parents=True)
-    with pytest.raises(OutputError, match="unfinished run; sg-train resume runs/r"):
+    with pytest.raises(
+        OutputError, match="unfinished run; continue it with sg-train resume runs/r"
+    ):
         run.check_free(overwrite=False)
     run.state_file.touch()
-    with pytest.raises(OutputError, match="runs/r: holds a run already; give --over"):
+    with pytest.raises(OutputError, match="runs/r: already holds a run; give --over"):
         run.check_free(overwrite=False)
     run.check_free(overwrite=True)
     for overwrite in (False, True):
-        with pytest.raises(OutputError, match="runs: holds files that are no run"):
+        with pytest.raises(OutputError, match="runs: holds files that do not belong"):
             RunDirectory(Path("runs")).check_free(overwrite=overwrite)
         with pytest.raises(OutputError, match="not a directory"):
             RunDirectory(run.config_file).check_free(overwrite=overwrite)
@@ -75,7 +80,7 @@ def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> No
         (run.path / name / "old").touch()
     run.best_file.touch()
     (run.path / "notes.txt").write_text("mine")
-    run.create(Config(), VOCABULARY, {})
+    run.create(Config(), VOCABULARY, a_record())
     names = sorted(file.name for file in run.path.iterdir())
     assert names == ["config.yaml", "notes.txt", "run.json", "vocabulary.tsv"]
 
@@ -86,7 +91,7 @@ def test_one_process_at_a_time_trains(run: RunDirectory) -> None:
             [
                 *(sys.executable, "-c"),
                 "from pathlib import Path\n"
-                "from sg_train.training.run_directory import RunDirectory\n"
+                "from sg_train.runs.directory import RunDirectory\n"
                 "with RunDirectory(Path('runs/r')).locked(): pass",
             ],
             capture_output=True,
@@ -105,18 +110,18 @@ def test_a_fresh_directory_with_a_lock_alone_is_free() -> None:
 
 
 def test_metrics_and_record_are_read_or_refused(run: RunDirectory) -> None:
-    line = '{"words": 1, "seconds": 2}\n'
+    line = '{"words": 1, "seconds": 2.0}\n'
     run.metrics_file.write_text(line * 2 + '{"wor')
-    assert run.load_metrics() == [{"words": 1, "seconds": 2}] * 2
-    for damaged in ("x", "[1]", "{}"):
+    assert load_metrics(run.metrics_file) == [MetricsLine(1, 2.0)] * 2
+    for damaged in ("x", "[1]", "{}", '{"words": "1", "seconds": 1}'):
         run.metrics_file.write_text(f"{line}{damaged}\n")
-        with pytest.raises(TrainingError, match="metrics.jsonl, line 2: damaged"):
-            run.load_metrics()
+        with pytest.raises(RunError, match="metrics.jsonl, line 2: damaged"):
+            load_metrics(run.metrics_file)
     run.metrics_file.unlink()
-    with pytest.raises(TrainingError, match="cannot read .*metrics.jsonl: No such"):
-        run.load_metrics()
+    with pytest.raises(RunError, match="cannot read .*metrics.jsonl: No such"):
+        load_metrics(run.metrics_file)
     run.record_file.write_text("[1]")
-    with pytest.raises(TrainingError, match="run.json: damaged"):
+    with pytest.raises(RunError, match="run.json: damaged"):
         run.load_record()
 
 
@@ -133,20 +138,20 @@ def test_weights_of_another_kind_are_refused(run: RunDirectory, wrong: str) -> N
     else:
         u[1, 1] = np.nan
     checkpoint.save_weights(run.weights_file, {"u": u, "v": v})
-    with pytest.raises(TrainingError, match="no matrices of float32|not finite"):
-        run.load_vectors()
+    with pytest.raises(RunError, match="must be float32 matrices|not finite"):
+        load_run_vectors(run)
 
 
 def test_an_unwritable_place_is_one_line() -> None:
     Path("file").touch()
     with pytest.raises(OutputError, match="cannot write file/run"):
-        RunDirectory(Path("file/run")).create(Config(), VOCABULARY, {})
+        RunDirectory(Path("file/run")).create(Config(), VOCABULARY, a_record())
 
 
 def test_what_is_no_finished_run_is_refused(run: RunDirectory) -> None:
-    with pytest.raises(TrainingError, match="runs/r: has no weights"):
-        run.load_vectors()
-    with pytest.raises(VectorsError, match="runs: no run directory"):
+    with pytest.raises(RunError, match="runs/r: unfinished, so it has no vectors"):
+        load_run_vectors(run)
+    with pytest.raises(RunError, match="runs: not a run directory"):
         RunDirectory.open(Path("runs"))
     with pytest.raises(SettingsError, match="cannot read"):
         RunDirectory(Path("runs")).load_config()
@@ -154,18 +159,28 @@ def test_what_is_no_finished_run_is_refused(run: RunDirectory) -> None:
 
 def test_damaged_weights_are_refused(run: RunDirectory) -> None:
     run.weights_file.write_bytes(b"not tensors at all")
-    with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
-        run.load_vectors()
+    with pytest.raises(RunError, match="weights.safetensors: damaged"):
+        load_run_vectors(run)
     u = np.zeros((3, 3), dtype=np.float32)
     checkpoint.save_weights(run.weights_file, {"u": u, "v": u})
-    with pytest.raises(TrainingError, match="weights and vocabulary do not fit"):
-        run.load_vectors()
+    with pytest.raises(RunError, match="2 words in the vocabulary, but 3 vectors"):
+        load_run_vectors(run)
     checkpoint.save_weights(run.weights_file, {"u": u})
-    with pytest.raises(TrainingError, match="weights.safetensors: damaged"):
-        run.load_vectors("v")
+    with pytest.raises(RunError, match="weights.safetensors: damaged"):
+        load_run_vectors(run, "v")
     checkpoint.save_weights(run.weights_file, {"u": u[:2], "v": u[:2, :2]})
-    with pytest.raises(TrainingError, match="do not fit|of one size"):
-        run.load_vectors("sum")
+    with pytest.raises(RunError, match="of the same shape|2 words in the vocab"):
+        load_run_vectors(run, "sum")
     run.weights_file.write_bytes(safetensors.numpy.save({"u": u[:2], "v": u[:2]}))
-    with pytest.raises(TrainingError, match="of format None, this sg-train reads"):
-        run.load_vectors()
+    with pytest.raises(RunError, match="has format None, but this sg-train reads"):
+        load_run_vectors(run)
+
+
+def test_a_directory_made_only_for_the_lock_is_removed_again() -> None:
+    with RunDirectory(Path("new/runs/r")).locked():
+        assert Path("new/runs/r/.lock").exists()
+    assert not Path("new").exists()
+    Path("new/runs/r").mkdir(parents=True)
+    with RunDirectory(Path("new/runs/r")).locked():
+        pass
+    assert Path("new/runs/r").is_dir()  # it was there before

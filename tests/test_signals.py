@@ -16,7 +16,7 @@ def test_the_first_is_noted_and_said(number: int, capfd) -> None:
         os.kill(os.getpid(), number)
         assert signals.stop == number
     assert signal.getsignal(number) == before
-    assert "once more to stop at once" in capfd.readouterr().err
+    assert "press again to quit now" in capfd.readouterr().err
 
 
 def test_sigusr1_asks_for_a_checkpoint() -> None:

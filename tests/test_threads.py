@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sg_train.threads import in_order
+from sg_train.system.threads import in_order
 
 
 def test_results_keep_the_order_of_their_items() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.corpus.vocabulary import Vocabulary, rank_words
+from sg_train.corpus.vocabulary import Vocabulary, choose_vocabulary, rank_words
 from sg_train.errors import CorpusError
 
 words = st.text(min_size=1).filter(lambda word: word.split() == [word])
@@ -64,3 +64,34 @@ def test_ranking_is_by_count_then_spelling(
         names, np.array(list(counts.values()), dtype=np.int64), min_count, limit
     )
     assert [names[place] for place in places] == by_hand
+
+
+@given(
+    st.lists(st.dictionaries(st.text("abcd", min_size=1), st.integers(0, 9))),
+    st.integers(1, 4),
+    st.none() | st.integers(2, 3),
+)
+def test_the_vocabulary_is_that_of_all_totals_at_once(
+    parts: list[dict[str, int]], min_count: int, most: int | None
+) -> None:
+    counts = {
+        f"{word}{n}": c for n, part in enumerate(parts) for word, c in part.items()
+    }
+    totals = [
+        ([f"{word}{n}" for word in part], np.array(list(part.values()), dtype=np.int64))
+        for n, part in enumerate(parts)
+    ]
+    vocabulary, found = choose_vocabulary(totals, min_count, most)
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    expected = [pair for pair in ranked if pair[1] >= min_count][:most]
+    pairs = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
+    assert list(pairs) == expected
+    assert found.word_count == sum(counts.values())
+    assert found.distinct == sum(count > 0 for count in counts.values())
+    if counts:
+        highest = max(counts.values())
+        assert found.highest_count == highest
+        if highest:
+            assert found.most_frequent == max(
+                w for w, c in counts.items() if c == highest
+            )

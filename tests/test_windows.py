@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sg_train.sampling.draws import Purpose, draws
 from sg_train.sampling.frequency import draw_words
 from sg_train.sampling.windows import NO_WORD, SamplingPlan, draw_windows
+from tests.building import make_plan
 
 sentence_lists = st.lists(
     st.lists(st.integers(0, 7), min_size=1, max_size=9), min_size=1, max_size=5
@@ -64,7 +65,7 @@ def by_hand(sentences, plan, epoch, block):
 def test_windows_are_those_of_a_plain_loop(
     sentences, window, dynamic, negatives, subsample, seed, epoch, block
 ) -> None:
-    plan = SamplingPlan.from_counts(
+    plan = make_plan(
         np.array([900, 500, 100, 50, 20, 9, 5, 1]),
         window=window,
         dynamic=dynamic,
@@ -87,28 +88,7 @@ def test_windows_are_those_of_a_plain_loop(
 
 
 def plan_of(counts: list[int], **settings) -> SamplingPlan:
-    return SamplingPlan.from_counts(np.array(counts), **{"subsample": 0, **settings})
-
-
-@pytest.mark.parametrize("dynamic", [True, False])
-@pytest.mark.parametrize(("window", "negatives"), [(5, 2), (1, 20)])
-def test_the_busiest_row_is_touched_as_often_as_foretold(
-    dynamic: bool, window: int, negatives: int
-) -> None:
-    counts = [40_000, 30_000, 20_000, 10_000]
-    ids = np.repeat(np.arange(4, dtype=np.int32), counts)
-    np.random.default_rng(0).shuffle(ids)
-    plan = plan_of(
-        counts, window=window, negatives=negatives, dynamic=dynamic, subsample=0.1
-    )
-    windows = draw_windows(ids, np.array([0, len(ids)]), plan, 0, 0)
-    drawn = np.where(
-        windows.negatives == NO_WORD, windows.centres[:, None], windows.negatives
-    )
-    of_u = np.bincount(windows.contexts[windows.contexts != NO_WORD])
-    of_v = np.bincount(drawn.ravel()) + np.bincount(windows.centres)
-    most = max(of_u.max(), of_v.max()) / len(windows)
-    assert plan.most_touches == pytest.approx(most, rel=0.02)
+    return make_plan(counts, **{"subsample": 0, **settings})
 
 
 def test_no_window_crosses_a_sentence() -> None:

@@ -86,7 +86,7 @@ def test_one_dimension_is_laid_out_too() -> None:
 
 
 def test_too_few_or_unknown_words_are_refused(vectors: WordVectors) -> None:
-    with pytest.raises(VectorsError, match="at least 3 words, there are 1"):
+    with pytest.raises(VectorsError, match="at least 3 words, not 1"):
         make_map(vectors, ["xaaa", "xaaa"])
     with pytest.raises(VectorsError, match="'gold' has no vector"):
         make_map(vectors, ["xaaa", "gold", "yaaa"])

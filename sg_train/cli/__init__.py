@@ -1,10 +1,28 @@
-"""The command line: one short function a command.
+"""The command line: one short function per command.
 
-stdout carries data and stderr talk. Exit codes: 0 done, 1 refused with one line that
-says why, 2 wrong usage, 130 interrupted, 143 told to end, 129 terminal closed.
+stdout carries data, stderr messages. Exit codes: 0 done, 1 failed, with one line that
+gives the reason, 2 wrong usage, 130 interrupted, 143 terminated, 129 terminal closed.
 """
 
-from sg_train.cli import corpora, experiments, lookups, queries, reports
+# isort: off (this is the order of `sg-train --help`)
+# The order of commands in `sg-train --help`.
+# isort: off
 from sg_train.cli.app import app
+from sg_train.cli import training
+from sg_train.cli import corpora
+from sg_train.cli import lookup
+from sg_train.cli import vocabulary
+from sg_train.cli import evaluation
+from sg_train.cli import export
 
-__all__ = ["app", "corpora", "experiments", "lookups", "queries", "reports"]
+# isort: on
+
+__all__ = [
+    "app",
+    "corpora",
+    "evaluation",
+    "export",
+    "lookup",
+    "training",
+    "vocabulary",
+]

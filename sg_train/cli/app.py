@@ -1,5 +1,6 @@
-"""What all commands share: the application, its errors and its exit codes."""
+"""The application that all commands share: its messages, errors and exit codes."""
 
+import logging
 import signal
 import sys
 import threading
@@ -12,13 +13,32 @@ import typer
 import typer.core
 
 import sg_train
-from sg_train.errors import Interrupted, SgTrainError
+from sg_train.errors import Interrupted, ReportedElsewhere, SgTrainError
+from sg_train.system.launch import is_first_rank
+
+TRAIN = "Train"
+LOOK_UP = "Look up"
+EVALUATE = "Evaluate and draw"
+EXPORT = "Tables of vectors"
 
 _INTERRUPTED = 130
 
 
-class _OneLineErrors(typer.core.TyperGroup):
-    """Says every error that a user can mend in one line on stderr."""
+class _Commands(typer.core.TyperGroup):
+    """Lists commands by group, and reports errors in one line on stderr."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands of each group with their whole first sentence."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            group = getattr(command, "rich_help_panel", None) or "Commands"
+            groups.setdefault(group, []).append(
+                (name, command.get_short_help_str(limit=1000))
+            )
+        for title in (TRAIN, LOOK_UP, EVALUATE, EXPORT):
+            with formatter.section(title):
+                formatter.write_dl(groups[title])
 
     def main(
         self,
@@ -27,11 +47,11 @@ class _OneLineErrors(typer.core.TyperGroup):
         *arguments: Any,
         **extra: Any,
     ) -> None:
-        """Run a command and leave with its exit code."""
+        """Run a command and exit with its exit code."""
         extra["standalone_mode"] = False
         code: int | None
         try:
-            with _ended_by_signals():
+            with _messages_on_stderr(), _ended_by_signals():
                 code = super().main(args, prog_name or "sg-train", *arguments, **extra)
         except _Ended as ended:
             code = 128 + ended.signal
@@ -40,13 +60,40 @@ class _OneLineErrors(typer.core.TyperGroup):
             message, code = _explain(error)
             if message is None:
                 raise
-            line = " ".join(message.split("\n"))
-            if not getattr(error, "is_silent", False):
-                typer.echo(f"sg-train: {line}", err=True)
+            if message:
+                typer.echo(f"sg-train: {_one_line(message)}", err=True)
         else:
             if code == _INTERRUPTED:
                 typer.echo("sg-train: interrupted", err=True)
         sys.exit(code)
+
+
+class _Messages(logging.Handler):
+    """Writes messages to stderr, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; warnings are marked as such."""
+        from tqdm import tqdm
+
+        prefix = "sg-train: " if record.levelno >= logging.WARNING else ""
+        tqdm.write(prefix + _one_line(record.getMessage()), file=sys.stderr)
+
+
+@contextmanager
+def _messages_on_stderr() -> Iterator[None]:
+    logger, handler = logging.getLogger("sg_train"), _Messages()
+    level = logger.level
+    logger.setLevel(logging.INFO if is_first_rank() else logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split("\n"))
 
 
 class _Ended(BaseException):
@@ -59,9 +106,9 @@ class _Ended(BaseException):
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind, so that nothing half-made stays behind.
+    """Raise an exception on SIGTERM and SIGHUP, so that no partial file is left.
 
-    SIGUSR1, which asks a training run to save, is let pass where there is none.
+    SIGUSR1, which asks a training run to save, is ignored outside training.
     """
 
     def end(number: int, _: FrameType | None) -> None:
@@ -83,7 +130,9 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def _explain(error: Exception) -> tuple[str | None, int]:
-    """Return what to say of an error and the exit code; None for a fault of ours."""
+    """Return the message for an error and the exit code; None for a bug."""
+    if isinstance(error, ReportedElsewhere):
+        return "", 1
     if isinstance(error, Interrupted):
         return str(error), 128 + error.signal
     if isinstance(error, SgTrainError):
@@ -94,12 +143,20 @@ def _explain(error: Exception) -> tuple[str | None, int]:
         return "not enough memory: lower model.dimension or sampling.window", 1
     describe = getattr(error, "format_message", None)
     return (
-        (f"{describe().rstrip('.')}; see sg-train --help", 2) if describe else (None, 1)
+        (f"{describe().rstrip('.')}; see {_help_for(error)}", 2)
+        if describe
+        else (None, 1)
     )
 
 
+def _help_for(error: Exception) -> str:
+    """Return the command that shows the help for a wrong usage."""
+    path = getattr(getattr(error, "ctx", None), "command_path", None)
+    return f"{path or 'sg-train'} --help"
+
+
 app = typer.Typer(
-    cls=_OneLineErrors,
+    cls=_Commands,
     help="Train word2vec skip-gram vectors from text.",
     epilog="Example: sg-train train configs/quickstart.yaml",
     rich_markup_mode=None,
@@ -113,7 +170,7 @@ def _main(
     ctx: typer.Context,
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.")
+        bool, typer.Option("--version", help="Show the version and exit.")
     ] = False,
 ) -> None:
     if version:

@@ -1,27 +1,33 @@
-"""Commands that turn text into what is trained on: prepare, phrases."""
+"""Commands that prepare text for training: prepare, phrases."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sg_train.choices import PhraseScoring
-from sg_train.cli.app import app
+from sg_train.cli.app import TRAIN, app
 from sg_train.cli.options import AsJson, Overrides, Overwrite, show
+from sg_train.corpus.phrases.phrases import USUAL_THRESHOLDS, PhraseSettings
 from sg_train.errors import CorpusError, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from sg_train.config import CorpusConfig
 
+_LOG = logging.getLogger(__name__)
+_DEFAULTS = PhraseSettings()
+
 Texts = Annotated[
     list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
 ]
 TextConfig = Annotated[
-    Path | None, typer.Option(help="Settings in YAML; its paths are not used.")
+    Path | None, typer.Option(help="Settings in YAML; corpus.paths is not used.")
 ]
 
 
 @app.command(
+    rich_help_panel=TRAIN,
     epilog="Example: sg-train prepare data/sotu.txt --out corpora/sotu",
 )
 def prepare(
@@ -32,10 +38,10 @@ def prepare(
     overrides: Overrides = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn text into a vocabulary and encoded ids, which any run can train on."""
+    """Turn text into a prepared corpus, which any number of runs can train on."""
     from sg_train.config import Config
     from sg_train.corpus.prepare import prepare as prepare_corpus
-    from sg_train.machine import available_cpus
+    from sg_train.system.machine import available_cpus
 
     settings = Config.load(config, overrides or ())
     corpus = prepare_corpus(
@@ -45,65 +51,79 @@ def prepare(
         settings.training.threads or available_cpus(),
         overwrite=overwrite,
     )
-    typer.echo(
-        f"{out}: {corpus.words} words, vocabulary {len(corpus.vocabulary)}", err=True
+    _LOG.info(
+        "%s: %d words of text, vocabulary of %d words",
+        out,
+        corpus.words,
+        len(corpus.vocabulary),
     )
 
 
 @app.command(
+    rich_help_panel=TRAIN,
     epilog="Example: sg-train phrases data/sotu.txt --model phrases.tsv "
-    "--out phrased.txt --connectors english"
+    "--out phrased.txt --connectors english",
 )
 def phrases(
     paths: Texts,
     *,
     model: Annotated[
         Path | None,
-        typer.Option(help="Where phrases go, for the setting corpus.phrases."),
+        typer.Option(help="File to write phrases to, for the setting corpus.phrases."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where the text goes, with phrases joined.")
+        Path | None,
+        typer.Option(help="File to write the text to, with phrases joined."),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Least score; by default 10, 100 and .5, by the scoring."),
+        typer.Option(
+            help="Score that phrases must exceed; by default 10 (gensim), 100 "
+            "(word2phrase) or 0.5 (npmi)."
+        ),
     ] = None,
     scoring: Annotated[
         PhraseScoring,
-        typer.Option(help="The formula: gensim's, word2phrase.c's or NPMI."),
-    ] = "gensim",
+        typer.Option(help="Formula of the score."),
+    ] = _DEFAULTS.scoring,
     min_count: Annotated[
         int,
-        typer.Option(min=1, max=2**31, help="Pairs that occur less often are none."),
-    ] = 5,
+        typer.Option(min=1, max=2**31, help="Ignore pairs rarer than this."),
+    ] = _DEFAULTS.min_count,
     passes: Annotated[
-        int, typer.Option(min=1, max=20, help="The second pass joins phrases, too.")
-    ] = 1,
+        int,
+        typer.Option(
+            min=1, max=20, help="Number of passes; each finds longer phrases."
+        ),
+    ] = _DEFAULTS.passes,
     connectors: Annotated[
         str | None,
-        typer.Option(help="Words inside phrases: english, or a file, one a line."),
+        typer.Option(
+            help="Words allowed inside a phrase: `english`, or a file with one word "
+            "per line."
+        ),
     ] = None,
     delimiter: Annotated[
-        str, typer.Option(help="What stands between a phrase's words.")
-    ] = "_",
+        str, typer.Option(help="Character that joins the words of a phrase.")
+    ] = _DEFAULTS.delimiter,
     config: TextConfig = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find words that belong together, such as new_york, and join them.
+    """Find phrases such as new_york, and join them in a text.
 
-    Without --model and --out, prints PASS, PHRASE, SCORE and COUNT.
+    Without --model and --out, print them: PASS, PHRASE, SCORE, COUNT.
     """
     from sg_train.config import Config
-    from sg_train.corpus.phrase_finder import find_phrases
-    from sg_train.corpus.phrases import PhraseSettings, check_settings
-    from sg_train.files import scratch_directory
-    from sg_train.machine import available_cpus
+    from sg_train.corpus.phrases.finder import find_phrases
+    from sg_train.corpus.phrases.phrases import check_settings
+    from sg_train.system.files import scratch_directory
+    from sg_train.system.machine import available_cpus
 
     settings = Config.load(config, overrides or ())
     asked = PhraseSettings(
         min_count=min_count,
-        threshold=_THRESHOLDS[scoring] if threshold is None else threshold,
+        threshold=USUAL_THRESHOLDS[scoring] if threshold is None else threshold,
         scoring=scoring,
         passes=passes,
         delimiter=delimiter,
@@ -113,8 +133,8 @@ def phrases(
     _check_files(model, out, paths)
     if settings.corpus.phrases is not None:
         raise SettingsError(
-            "corpus.phrases: joins phrases while a text is prepared, not while others "
-            "are looked for; give --passes 2 to find longer ones"
+            "corpus.phrases: cannot be combined with a search for phrases; give "
+            "--passes 2 to find longer ones"
         )
     threads = settings.training.threads or available_cpus()
     corpus = settings.corpus.model_copy(update={"paths": paths})
@@ -136,19 +156,12 @@ def phrases(
             for phrase in each
         ]
         show(rows, as_json=as_json)
-    typer.echo(_summary(len(found.phrases), model, out), err=True)
-
-
-_THRESHOLDS: dict[PhraseScoring, float] = {
-    "gensim": 10,
-    "word2phrase": 100,
-    "npmi": 0.5,
-}
+    _LOG.info("%s", _summary(len(found.phrases), model, out))
 
 
 def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...]:
-    """Return connector words as the text's own tokenizer has them."""
-    from sg_train.corpus.phrases import ENGLISH_CONNECTORS
+    """Return connector words as the text's tokenizer spells them."""
+    from sg_train.corpus.phrases.phrases import ENGLISH_CONNECTORS
     from sg_train.corpus.tokenizer import make_tokenizer
 
     if name is None:
@@ -160,7 +173,7 @@ def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(
             f"--connectors {name}: cannot be read ({error}); give `english` or a file "
-            "with one word a line"
+            "with one word per line"
         ) from error
     tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
     folded = " ".join(tokens).encode().translate(tokenizer.fold).decode().split()
@@ -169,7 +182,7 @@ def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...
 
 
 def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:
-    """Refuse, before any work, files that cannot or should not be written."""
+    """Refuse files that cannot or should not be written, before any work."""
     from sg_train.corpus.reader import expand_paths
 
     read = {Path(file).resolve() for file in expand_paths(texts)}
@@ -177,19 +190,19 @@ def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None
         if path is None:
             continue
         if path.exists() and not path.is_file():
-            raise SettingsError(f"{path}: is no ordinary file; name one")
+            raise SettingsError(f"{path}: not a regular file; choose another name")
         if not path.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no such directory")
+            raise OutputError(f"cannot write {path}: its directory does not exist")
         if path.resolve() in read:
-            raise SettingsError(f"{path}: is the text itself; name another file")
+            raise SettingsError(f"{path}: this is the text itself; choose another name")
     if model is not None and out is not None and model.resolve() == out.resolve():
-        raise SettingsError(f"--model and --out: are both {out}; name two files")
+        raise SettingsError(f"--model and --out: both are {out}; name two files")
 
 
 def _summary(count: int, model: Path | None, out: Path | None) -> str:
     uses = []
     if model is not None:
-        uses.append(f"--set corpus.phrases={model} joins them in prepare and train")
+        uses.append(f"join them with --set corpus.phrases={model}")
     if out is not None:
-        uses.append(f"train on {out} with corpus.tokenizer=whitespace")
+        uses.append(f"train on {out} with --set corpus.tokenizer=whitespace")
     return "; ".join([f"{count} phrases", *uses])

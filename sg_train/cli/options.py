@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, and how rows are printed."""
+"""Arguments and options that several commands share, and how rows are printed."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sg_train.choices import Matrix
+from sg_train.choices import AnalogyMethod, Matrix
 
 if TYPE_CHECKING:
-    from sg_train.training.run_directory import RunDirectory
+    from sg_train.runs.directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
     from sg_train.vectors.word_vectors import WordVectors
 
@@ -21,30 +21,45 @@ ConfigFile = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting."),
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Change a setting; can be repeated."
+    ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what --out holds.")
+    bool, typer.Option("--overwrite", help="Replace the run or corpus at --out.")
 ]
 Restrict = Annotated[
     int | None,
-    typer.Option(min=1, help="Look at the most frequent words alone, so many."),
+    typer.Option(min=1, help="Use only the N most frequent words."),
 ]
 Similarity = Annotated[
     list[Path] | None,
-    typer.Option(help="Two words and a score a line; may be given again."),
+    typer.Option(
+        help="Similarity test: two words and a score per line; can be repeated."
+    ),
 ]
 Analogies = Annotated[
     list[Path] | None,
-    typer.Option(help="Four words a line, by `: section`; may be given again."),
+    typer.Option(
+        help="Analogy test: four words per line, under `: section` headings; can be "
+        "repeated."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Method = Annotated[
+    AnalogyMethod, typer.Option(help="How analogies are solved: 3CosAdd or 3CosMul.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead of tab-separated values.")
+]
 Vectors = Annotated[
     Path, typer.Argument(metavar="VECTORS", help="A run directory or a vector file.")
 ]
 MatrixOption = Annotated[
     Matrix | None,
-    typer.Option(help="Input vectors, output vectors or their sum."),
+    typer.Option(
+        help="Use input vectors (u), output vectors (v) or their sum; by default what "
+        "the run exports."
+    ),
 ]
 
 
@@ -54,16 +69,20 @@ def load_vectors(path: Path, matrix: Matrix | None = None) -> "WordVectors":
     from sg_train.vectors.word_vectors import WordVectors
 
     if path.is_dir():
-        run = open_run(path)
-        return run.load_vectors(matrix or run.load_config().export.matrix)
+        from sg_train.runs.vectors import load_run_vectors
+
+        return load_run_vectors(open_run(path), matrix)
     if matrix is not None:
-        raise SettingsError(f"--matrix {matrix}: {path} is a file, which has but one")
+        raise SettingsError(
+            f"--matrix {matrix}: only a run has several matrices, and {path} is a "
+            "vector file; leave the option out"
+        )
     return WordVectors.load(path)
 
 
 def open_run(path: Path) -> "RunDirectory":
     """Return a run directory."""
-    from sg_train.training.run_directory import RunDirectory
+    from sg_train.runs.directory import RunDirectory
 
     return RunDirectory.open(path)
 
@@ -75,7 +94,7 @@ def read_tests(
     restrict: int | None,
     **how: Any,
 ) -> "Evaluation":
-    """Read the tests given, or else those of the run's config, if it is a run."""
+    """Read the given tests, by default those of the run's config, if it is a run."""
     from sg_train.vectors.evaluation import Evaluation
 
     if not (similarity or analogies) and vectors.is_dir():
@@ -90,7 +109,7 @@ def read_tests(
 def show(
     rows: Sequence[Mapping[str, Any]], *, as_json: bool, heading: bool = False
 ) -> None:
-    """Print rows, which have the same keys, as JSON or with tabs between the fields."""
+    """Print rows, which have the same keys, as JSON or as tab-separated values."""
     if as_json:
         typer.echo(json.dumps(list(rows), ensure_ascii=False, default=str))
         return

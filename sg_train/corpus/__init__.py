@@ -1,1 +1,1 @@
-"""Text to ids: reading, tokenizing, counting, and the prepared corpus on disk."""
+"""Text to ids: reading, tokenising, counting, and the prepared corpus on disk."""

@@ -1,27 +1,28 @@
-"""How much of a text the words of a vocabulary make up."""
+"""Measures how much of a text a vocabulary covers."""
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from sg_train.config import CorpusConfig
 from sg_train.corpus.prepare import read_words
 from sg_train.corpus.reader import expand_paths
-from sg_train.corpus.word_runs import WordRuns
 from sg_train.errors import CorpusError
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """The words of a text, known and unknown.
+    """Counts of the words of a text that are in and out of a vocabulary.
 
     Attributes:
-        words: how many there are.
-        unknown_words: how many of them are out of the vocabulary.
-        distinct: how many different ones there are.
-        unknown_distinct: how many of these are out of the vocabulary.
-        most_frequent: of the unknown ones, with their counts.
+        words: running words in the text.
+        unknown_words: running words that are out of the vocabulary.
+        distinct: distinct words in the text.
+        unknown_distinct: distinct words that are out of the vocabulary.
+        most_frequent: the most frequent unknown words, with their counts.
     """
 
     words: int
@@ -38,44 +39,40 @@ def measure_coverage(
     threads: int,
     top: int = 20,
 ) -> Coverage:
-    """Count the words of a text that a vocabulary has and has not.
+    """Count the words of a text that are in and out of a vocabulary.
 
     Args:
-        vocabulary: the words that are known.
-        corpus: which files are read and how they are split.
-        directory: where the text lies meanwhile, 4 bytes a word.
-        threads: how many split text at the same time.
-        top: how many unknown words to name.
+        vocabulary: the known words.
+        corpus: which files to read and how to split them.
+        directory: where to keep the encoded text meanwhile, 4 bytes per word.
+        threads: how many threads split text.
+        top: how many of the most frequent unknown words to return.
 
     Raises:
         CorpusError: the text cannot be read or has no words.
     """
-    files, runs = expand_paths(corpus.paths), WordRuns(directory)
-    _, counter = read_words(corpus, files, runs, directory, threads)
-    pairs: Iterable[tuple[str, int]]
-    if runs:
-        counter.spill()
-        pairs = runs.totals()
-    else:
-        pairs = zip(counter.words, counter.counts.tolist(), strict=True)
+    files = expand_paths(corpus.paths)
+    _, counts = read_words(corpus, files, directory, threads)
     known = frozenset(vocabulary)
     words = distinct = unknown = unknown_distinct = 0
     most_frequent: list[tuple[int, str]] = []
-    for word, count in pairs:
-        if not count:  # joined, all of them
-            continue
-        words, distinct = words + count, distinct + 1
-        if word not in known:
-            unknown, unknown_distinct = unknown + count, unknown_distinct + 1
-            most_frequent.append((-count, word))
-            if len(most_frequent) > 1000 * top + 1000:
-                most_frequent = heapq.nsmallest(top, most_frequent)
+    for some, how_often in counts.totals():
+        words += int(how_often.sum())
+        distinct += int(np.count_nonzero(how_often))
+        missing = [
+            (-count, word)
+            for word, count in zip(some, how_often.tolist(), strict=True)
+            if count and word not in known
+        ]
+        unknown -= sum(count for count, _ in missing)
+        unknown_distinct += len(missing)
+        most_frequent = heapq.nsmallest(top, [*most_frequent, *missing])
     if not words:
-        raise CorpusError(f"{', '.join(corpus.paths)}: no words in it")
+        raise CorpusError(f"{', '.join(corpus.paths)}: contains no words")
     return Coverage(
         words,
         unknown,
         distinct,
         unknown_distinct,
-        [(word, -count) for count, word in heapq.nsmallest(top, most_frequent)],
+        [(word, -count) for count, word in most_frequent],
     )

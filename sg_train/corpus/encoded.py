@@ -1,12 +1,11 @@
 """A prepared corpus: word ids on disk, cut into blocks of sentences.
 
-A directory holds `ids.i32` (little-endian int32, the words of all sentences in one
-row), `offsets.i64` (little-endian int64, where each sentence starts, and the number of
-words), `vocabulary.tsv` and `meta.json` (format version, sizes, checksum of the
-content, fingerprint of the inputs and settings).
+A directory holds `ids.i32` (little-endian int32, the word ids of all sentences, one
+after the other), `offsets.i64` (little-endian int64, the position at which each
+sentence starts, then the number of words), `vocabulary.tsv` and `meta.json` (see
+`meta`).
 """
 
-import json
 import os
 import weakref
 from dataclasses import dataclass
@@ -17,16 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sg_train.blocks import Block
+from sg_train.corpus.meta import CorpusMeta
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError
-
-FORMAT = "sg-train corpus"
-VERSION = 2
 
 IDS_FILE = "ids.i32"
 OFFSETS_FILE = "offsets.i64"
 VOCABULARY_FILE = "vocabulary.tsv"
-META_FILE = "meta.json"
 
 _BLOCKS_WANTED = 100
 _MIN_BLOCK_WORDS = 10_000
@@ -36,66 +33,53 @@ _OFFSETS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
-class Block:
-    """Whole sentences of the corpus: the unit of work.
-
-    Attributes:
-        ids: (n,) int32, checked to lie below the vocabulary's size.
-        offsets: (sentences + 1,) int64, where in `ids` each sentence starts, and n.
-    """
-
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
 class EncodedCorpus:
     """The encoded sentences of a prepared corpus and their vocabulary."""
 
     path: Path
     vocabulary: Vocabulary
-    meta: dict[str, Any]
+    meta: CorpusMeta
 
     @classmethod
     def load(cls, path: Path) -> "EncodedCorpus":
         """Open a prepared corpus; the ids stay on disk until a block is read.
 
         Raises:
-            CorpusError: it is missing, of another version, or its parts do not fit.
+            CorpusError: it is missing, of another version, or its files do not match.
         """
-        meta = read_meta(path)
+        meta = CorpusMeta.load(path)
         corpus = cls(path, Vocabulary.load(path / VOCABULARY_FILE), meta)
-        if len(corpus.vocabulary) != meta["vocabulary"]:
+        if len(corpus.vocabulary) != meta.vocabulary:
             raise corpus._damaged(VOCABULARY_FILE)
-        if len(_memory_mapped(path / IDS_FILE, "<i4")) != meta["words"]:
+        if len(_memory_mapped(path / IDS_FILE, "<i4")) != meta.words:
             raise corpus._damaged(IDS_FILE)
         offsets = corpus._offsets
-        if len(offsets) != meta["sentences"] + 1 or not _rises(offsets, meta["words"]):
+        if len(offsets) != meta.sentences + 1 or not _rises(offsets, meta.words):
             raise corpus._damaged(OFFSETS_FILE)
-        _ = corpus.block_starts, corpus._files  # of what was just checked
+        _ = corpus.block_starts, corpus._files  # cache those of the files just checked
         return corpus
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let worker processes open the files anew instead of copying them."""
+        """Let worker processes open the files themselves instead of copying them."""
         return EncodedCorpus.load, (self.path,)
 
     @property
     def words(self) -> int:
-        """How many words the sentences hold in all."""
-        return int(self.meta["words"])
+        """The number of running words in all sentences."""
+        return self.meta.words
 
     @property
     def checksum(self) -> str:
-        """A number in hexadecimal that tells the sentences and words from others."""
-        return str(self.meta["checksum"])
+        """Hexadecimal digest of words and sentences."""
+        return self.meta.checksum
 
     @cached_property
     def block_starts(self) -> NDArray[np.int64]:
-        """(blocks + 1,) int64: the word at which each block starts, and `words`.
+        """(blocks + 1,) int64: the position at which each block starts, then `words`.
 
-        The cut depends on the corpus alone: about a hundred blocks, each of ten
-        thousand words or more and of a quarter of a million at most, where sentences
-        and the remainder (up to half a block more or less, for the last) allow it.
+        The cut depends only on the corpus: about 100 blocks of 10,000 to 250,000 words
+        each, as far as sentence boundaries and the remainder allow (the last block may
+        be up to half a block longer or shorter).
         """
         return self._offsets[self._block_sentences]
 
@@ -103,15 +87,15 @@ class EncodedCorpus:
         """Read block `number` from disk.
 
         Raises:
-            CorpusError: the files are cut off or damaged.
+            CorpusError: the files are truncated or damaged.
         """
         return self.sentences(*self._block_sentences[number : number + 2].tolist())
 
     def sentences(self, first: int, last: int) -> Block:
-        """Read the sentences from `first` up to, and without, `last`.
+        """Read the sentences from `first` up to `last`, exclusive.
 
         Raises:
-            CorpusError: the files are cut off or damaged.
+            CorpusError: the files are truncated or damaged.
         """
         offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1)
         start, end = int(offsets[0]), int(offsets[-1])
@@ -124,22 +108,22 @@ class EncodedCorpus:
         return Block(ids.astype(np.int32, copy=False), offsets.astype(np.int64))
 
     def cut(self, blocks: int) -> NDArray[np.int64]:
-        """Return where to cut the sentences into so many blocks, as even as can be.
+        """Return where to cut the sentences into blocks of sizes as equal as possible.
 
         Returns:
-            (blocks + 1,) the sentence at which each block starts, and their number; a
-            block may be empty.
+            (blocks + 1,) the sentence at which each block starts, then the number of
+            sentences; a block may be empty.
         """
         wanted = np.arange(blocks + 1) * self.words // blocks
         return np.searchsorted(self._offsets, wanted).astype(np.int64)
 
     def starts(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the word at which each of some sentences starts."""
+        """Return the position of the word at which each given sentence starts."""
         return np.asarray(self._offsets[sentences])
 
     @cached_property
     def _block_sentences(self) -> NDArray[np.int64]:
-        """(blocks + 1,) the sentence at which each block starts, and their number."""
+        """(blocks + 1,) the first sentence of each block, then their number."""
         size = min(
             max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
         )
@@ -148,11 +132,10 @@ class EncodedCorpus:
         return np.unique(np.append(np.searchsorted(offsets, wanted), len(offsets) - 1))
 
     def _read(self, name: str, dtype: str, first: int, last: int) -> NDArray[Any]:
-        """Read items of a file.
+        """Read the items of a file from `first` up to `last`, exclusive.
 
-        From a file that stays open, so that a corpus made anew in this one's place is
-        not mixed up with it; and not by a memory map, which would end the process if
-        the file were cut off.
+        The file stays open, so that a corpus that replaces this one on disk does not
+        mix with it. A memory map would kill the process if the file were truncated.
         """
         items = np.empty(last - first, dtype)
         room, place = memoryview(items.data).cast("B"), first * items.itemsize
@@ -170,7 +153,7 @@ class EncodedCorpus:
 
     @cached_property
     def _files(self) -> dict[str, int]:
-        """Descriptors, which are closed when the corpus is no longer used."""
+        """File descriptors, closed when the corpus is no longer used."""
         descriptors = {}
         for name in (IDS_FILE, OFFSETS_FILE):
             try:
@@ -188,47 +171,13 @@ class EncodedCorpus:
 
     def _damaged(self, name: str) -> CorpusError:
         return CorpusError(
-            f"{self.path / name}: damaged; delete {self.path} and prepare it again"
+            f"{self.path / name}: damaged; delete {self.path}, then prepare the corpus "
+            "again"
         )
 
 
-def read_meta(path: Path) -> dict[str, Any]:
-    """Read what is known of a prepared corpus without opening its ids.
-
-    Raises:
-        CorpusError: `path` is no prepared corpus, or of another format version.
-    """
-    file = path / META_FILE
-    try:
-        meta: dict[str, Any] = json.loads(file.read_bytes())
-        if meta["format"] != FORMAT:
-            raise CorpusError(f"{path}: not a prepared corpus")
-        if meta["version"] != VERSION:
-            raise CorpusError(
-                f"{path}: format version {meta['version']}, this sg-train reads "
-                f"{VERSION}; prepare the corpus again"
-            )
-        for key in ("words", "sentences", "vocabulary"):
-            if not isinstance(meta[key], int):
-                raise CorpusError(f"{file}: `{key}` is not a number")
-        dict(meta["fingerprint"]["settings"])
-        str(meta["checksum"])
-    except OSError as error:
-        raise CorpusError(
-            f"{path}: not a prepared corpus ({error.strerror})"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{file}: damaged; prepare the corpus again") from error
-    return meta
-
-
-def is_prepared(path: Path) -> bool:
-    """Say whether `path` looks like a prepared corpus."""
-    return (path / META_FILE).is_file() and (path / IDS_FILE).is_file()
-
-
 def _rises(offsets: NDArray[np.int64], end: int) -> bool:
-    """Say whether `offsets` go from 0 to `end` without an empty sentence."""
+    """Return whether `offsets` rise from 0 to `end` without an empty sentence."""
     if offsets[0] != 0 or offsets[-1] != end:
         return False
     return all(
@@ -240,5 +189,5 @@ def _rises(offsets: NDArray[np.int64], end: int) -> bool:
 def _memory_mapped(file: Path, dtype: str) -> NDArray[Any]:
     try:
         return np.memmap(file, dtype=dtype, mode="r")
-    except (OSError, ValueError) as error:  # ValueError: empty, or a broken last item
+    except (OSError, ValueError) as error:  # ValueError: empty, or last item incomplete
         raise CorpusError(f"cannot read {file}: {error}") from error

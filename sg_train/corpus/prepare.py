@@ -1,48 +1,42 @@
-"""Text to a prepared corpus: read once, number by first sight, renumber by count.
+"""Turns text into a prepared corpus, in two passes.
 
-The first pass writes provisional ids and sentence lengths to disk while it counts. When
-the counts are known, the second pass renumbers them and drops the words that are left
-out of the vocabulary. Memory grows with the distinct words, up to a limit; beyond it
-they go to disk, see `word_runs`.
+The first pass numbers words in order of first occurrence, counts them, and writes these
+provisional ids and the sentence lengths to disk. The second pass renumbers the words by
+count and drops those that are not in the vocabulary. Memory grows with the number of
+distinct words up to a limit; beyond it, they go to disk (see `spilled_words`).
 """
 
 import hashlib
-import heapq
 import json
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.config import CorpusConfig, VocabularyConfig
-from sg_train.corpus.counting import WordCounter, drop_negative
+from sg_train.corpus.counts import WordCounts, drop_negative
 from sg_train.corpus.encoded import (
-    FORMAT,
     IDS_FILE,
-    META_FILE,
     OFFSETS_FILE,
-    VERSION,
     VOCABULARY_FILE,
     EncodedCorpus,
-    is_prepared,
-    read_meta,
 )
-from sg_train.corpus.first_pass import Spool, read_text
-from sg_train.corpus.phrase_joiner import join_phrases
-from sg_train.corpus.phrases import Phrases, digest_of_phrases
+from sg_train.corpus.ingest import read_text
+from sg_train.corpus.meta import META_FILE, CorpusMeta, Fingerprint, is_prepared
+from sg_train.corpus.phrases.joiner import join_phrases
+from sg_train.corpus.phrases.phrases import Phrases, digest_of_phrases
 from sg_train.corpus.reader import expand_paths
-from sg_train.corpus.vocabulary import Vocabulary, rank_words
-from sg_train.corpus.word_runs import WordRuns
+from sg_train.corpus.spool import Spool
+from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
 from sg_train.errors import CorpusError
-from sg_train.files import atomic_directory
+from sg_train.system.files import atomic_directory
 
-RANK = "{rank}"  # in corpus.paths, where each of several processes has its own text
+RANK = "{rank}"  # stands for the rank in corpus.paths when each rank has its own text
 
 Gather = Callable[[Any], list[Any]]
 
@@ -54,12 +48,12 @@ def _alone(value: Any) -> list[Any]:
 def open_corpus(
     corpus: CorpusConfig, vocabulary: VocabularyConfig, threads: int
 ) -> EncodedCorpus:
-    """Return the prepared corpus that a config asks for, preparing it when missing.
+    """Return the prepared corpus that a config asks for, preparing it if necessary.
 
-    When `corpus.paths` names one prepared corpus, that is used as it is. Otherwise it
-    lies at `corpus.prepared`, by default in `corpora/` under a name made of the first
-    path and a digest of the settings, and is made anew when the text or a setting has
-    changed.
+    If `corpus.paths` names one prepared corpus, it is used as it is. Otherwise the
+    corpus is at `corpus.prepared`, by default in `corpora/` under a name built from the
+    first path and a digest of the settings. When the text or a setting has changed, a
+    corpus in `corpora/` is replaced; one at `corpus.prepared` is refused.
 
     Raises:
         CorpusError: the text cannot be read or leaves no vocabulary.
@@ -70,29 +64,29 @@ def open_corpus(
     for path in corpus.paths:
         if RANK in path:
             raise CorpusError(
-                f"{path}: {RANK} stands for the number of a process among several, and "
-                "this one trains alone; launch it by torchrun"
+                f"{path}: {RANK} stands for the rank of one of several processes, but "
+                "only one is training; launch several with torchrun"
             )
     out = Path(corpus.prepared or _default_directory(corpus, vocabulary))
     return prepare(corpus, vocabulary, out, threads, overwrite=not corpus.prepared)
 
 
-def open_part(
+def open_shard(
     corpus: CorpusConfig,
     vocabulary: VocabularyConfig,
     threads: int,
     rank: int,
     gather: Gather,
 ) -> EncodedCorpus:
-    """Return this rank's part of a corpus of which each rank has its own text.
+    """Return this rank's shard of a corpus in which each rank has its own text.
 
     Args:
-        corpus: its paths, with the rank's number for RANK, are the part's text, and its
-            directory ends with the number, too.
-        vocabulary: which words are kept, by the counts of all parts.
-        threads: how many split text at the same time.
-        rank: the number of this rank.
-        gather: returns what all ranks give it.
+        corpus: its paths, with RANK replaced by the rank's number, name the shard's
+            text; the name of the shard's directory also ends with that number.
+        vocabulary: which words to keep, by their counts over all shards.
+        threads: how many threads split text.
+        rank: this rank's number.
+        gather: returns every rank's value, by rank.
 
     Raises:
         CorpusError: the text cannot be read or leaves no vocabulary.
@@ -100,14 +94,14 @@ def open_part(
     """
     if vocabulary.extends is not None:
         raise CorpusError(
-            f"vocabulary.extends={vocabulary.extends}: not with a text for each rank; "
-            "prepare one corpus of all"
+            f"vocabulary.extends={vocabulary.extends}: cannot be used when each rank "
+            "has its own text; prepare one corpus from all texts"
         )
     whole = corpus.prepared or _default_directory(corpus, vocabulary)
     paths = [path.replace(RANK, str(rank)) for path in corpus.paths]
-    part = corpus.model_copy(update={"paths": paths})
+    shard = corpus.model_copy(update={"paths": paths})
     out = Path(f"{whole}-{rank}")
-    return prepare(part, vocabulary, out, threads, overwrite=True, gather=gather)
+    return prepare(shard, vocabulary, out, threads, overwrite=True, gather=gather)
 
 
 def prepare(
@@ -119,16 +113,16 @@ def prepare(
     overwrite: bool = False,
     gather: Gather = _alone,
 ) -> EncodedCorpus:
-    """Make the prepared corpus `out`, or open it if it is of the same text already.
+    """Prepare the corpus `out`, or open it if it already holds the same text.
 
     Args:
-        corpus: which files are read and how they are split.
-        vocabulary: which words are kept.
-        out: the directory, which appears whole or not at all.
-        threads: how many split text at the same time; they do not change the result.
-        overwrite: whether a corpus of other text or settings may be replaced.
-        gather: returns what all processes give it, each of which prepares a part of one
-            corpus; their vocabulary is that of the whole.
+        corpus: which files to read and how to split them.
+        vocabulary: which words to keep.
+        out: the directory to write, which appears whole or not at all.
+        threads: how many threads split text; the number does not change the result.
+        overwrite: whether to replace a corpus of other text or settings.
+        gather: returns every process's value, by rank; each process prepares one shard
+            of a corpus, and all shards share the vocabulary of the whole corpus.
 
     Raises:
         CorpusError: the text cannot be read, leaves no vocabulary, or `out` holds
@@ -141,20 +135,17 @@ def prepare(
         )
     files = expand_paths(corpus.paths)
     fingerprint = _fingerprint(corpus, vocabulary, files)
-    parts = gather(dict(fingerprint))
-    if len(parts) > 1:
-        fingerprint["parts"] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    shards = gather(fingerprint.model_dump(mode="json", exclude_none=True))
+    if len(shards) > 1:
+        digest = hashlib.sha256(json.dumps(shards).encode()).hexdigest()
+        fingerprint = fingerprint.model_copy(update={"shards": digest})
     if all(gather(_is_same(out, fingerprint))):
         return EncodedCorpus.load(out)
     if out.exists():
         _check_replaceable(out, overwrite=overwrite)
-    choose = _choose_together if len(parts) > 1 else _choose
     with atomic_directory(out) as aside:
-        meta = _make(
-            corpus, vocabulary, files, aside, threads, partial(choose, gather=gather)
-        )
-        meta["fingerprint"] = fingerprint
-        (aside / META_FILE).write_text(json.dumps(meta, indent=2) + "\n")
+        meta = _make(corpus, vocabulary, files, fingerprint, aside, threads, gather)
+        (aside / META_FILE).write_bytes(meta.to_json())
     return EncodedCorpus.load(out)
 
 
@@ -162,20 +153,23 @@ def _make(
     corpus: CorpusConfig,
     vocabulary: VocabularyConfig,
     files: list[str],
+    fingerprint: Fingerprint,
     directory: Path,
     threads: int,
-    choose: Callable[[WordCounter, VocabularyConfig], "_Choice"],
-) -> dict[str, Any]:
-    """Make all files but the one of what is known, and return that but its origin."""
-    runs = WordRuns(directory)
-    spool, counter = read_words(corpus, files, runs, directory, threads)
+    gather: Gather,
+) -> CorpusMeta:
+    """Write all files except meta.json and return its content."""
+    spool, counts = read_words(corpus, files, directory, threads)
     earlier = _earlier(vocabulary)
     if earlier is not None:
-        counter.add(earlier.words, earlier.counts)
-    if runs:
-        counter.spill()
-    kept, final, total = choose(counter, vocabulary)
-    _check_enough(kept, total, vocabulary, corpus.paths)
+        counts.add(earlier.words, earlier.counts)
+    kept, totals = choose_vocabulary(
+        counts.totals() if fingerprint.shards is None else [_merged(counts, gather)],
+        vocabulary.min_count,
+        vocabulary.max_vocabulary,
+    )
+    final = counts.final_ids({word: id for id, word in enumerate(kept.words)})
+    _check_enough(kept, totals, vocabulary, corpus.paths)
     kept.save(directory / VOCABULARY_FILE)
     digest = hashlib.sha256("\n".join(kept.words).encode())
     words, sentences, read = _renumber(spool, final, directory, digest)
@@ -185,27 +179,26 @@ def _make(
             "vocabulary.min_count or give more text"
         )
     spool.remove()
-    del final  # it may be mapped
-    runs.remove()
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "words": words,
-        "sentences": sentences,
-        "vocabulary": len(kept),
-        "words_read": read,
-        "words_counted": total.words,
-        "distinct_words_counted": total.distinct,
-        "checksum": digest.hexdigest()[:32],
-    }
+    del final  # may map a file that is removed next
+    counts.remove()
+    return CorpusMeta(
+        words=words,
+        sentences=sentences,
+        vocabulary=len(kept),
+        words_read=read,
+        words_counted=totals.word_count,
+        distinct_words_counted=totals.distinct,
+        checksum=digest.hexdigest()[:32],
+        fingerprint=fingerprint,
+    )
 
 
 def _open_prepared(
     path: Path, corpus: CorpusConfig, vocabulary: VocabularyConfig
 ) -> EncodedCorpus:
-    """Open a corpus, and refuse settings that ask for another than it is."""
+    """Open a corpus, but refuse settings that differ from those it was made with."""
     opened = EncodedCorpus.load(path)
-    made_with = opened.meta["fingerprint"]["settings"]
+    made_with = opened.meta.fingerprint.settings
     asked = {
         key: getattr(section, key)
         for section in (corpus, vocabulary)
@@ -214,8 +207,8 @@ def _open_prepared(
     for key, value in asked.items():
         if value != made_with.get(key):
             raise CorpusError(
-                f"{path}: was prepared with {key}={made_with.get(key)}, the config "
-                f"says {value}; prepare the text again or leave the setting out"
+                f"{path}: was prepared with {key}={made_with.get(key)}, but the config "
+                f"sets it to {value}; prepare the text again or remove the setting"
             )
     return opened
 
@@ -229,7 +222,7 @@ def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Pa
         ]
     )
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
-    if "-" in corpus.paths:  # no other text shall take this one's place
+    if "-" in corpus.paths:  # unique, so that another text never replaces it
         return Path("corpora") / f"stdin-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     first = Path(corpus.paths[0]) if corpus.paths else Path()
     stem = first.name.split(".")[0]
@@ -246,45 +239,47 @@ def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, A
 
 def _fingerprint(
     corpus: CorpusConfig, vocabulary: VocabularyConfig, files: list[str]
-) -> dict[str, Any]:
-    inputs = None  # what came through standard input or a pipe cannot be known again
+) -> Fingerprint:
+    inputs = None  # text from standard input or a pipe has no identity
     if all(Path(file).is_file() for file in files):
         inputs = [_identity(Path(file)) for file in files]
-    known: dict[str, Any] = {
-        "settings": _settings(corpus, vocabulary),
-        "inputs": inputs,
-    }
+    phrases = extends = None
     if corpus.phrases is not None:
-        known["phrases"] = digest_of_phrases(Path(corpus.phrases))
+        phrases = digest_of_phrases(Path(corpus.phrases))
     if (earlier := _earlier(vocabulary)) is not None:
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
-        known["extends"] = hashlib.sha256(words.encode()).hexdigest()
-    return known
+        extends = hashlib.sha256(words.encode()).hexdigest()
+    return Fingerprint(
+        settings=_settings(corpus, vocabulary),
+        inputs=inputs,
+        phrases=phrases,
+        extends=extends,
+    )
 
 
-def _identity(file: Path) -> list[str | int]:
+def _identity(file: Path) -> tuple[str, int, int]:
     stat = file.stat()
-    return [str(file.absolute()), stat.st_size, stat.st_mtime_ns]
+    return str(file.absolute()), stat.st_size, stat.st_mtime_ns
 
 
-def changed_inputs(meta: dict[str, Any]) -> Iterator[str]:
-    """Yield the text files that are not what they were when a corpus was made of them.
+def changed_inputs(meta: CorpusMeta) -> Iterator[str]:
+    """Yield the text files that have changed since a corpus was prepared from them.
 
-    Those that are gone, and what came through a pipe, cannot have changed.
+    Missing files and text from a pipe do not count as changed.
 
     Args:
-        meta: what is known of the corpus.
+        meta: the metadata of the corpus.
     """
-    for name, *identity in meta["fingerprint"].get("inputs") or ():
-        if Path(name).exists() and _identity(Path(name))[1:] != identity:
+    for name, *identity in meta.fingerprint.inputs or ():
+        if Path(name).exists() and [*_identity(Path(name))[1:]] != identity:
             yield name
 
 
-def _is_same(out: Path, fingerprint: dict[str, Any]) -> bool:
-    if fingerprint["inputs"] is None:
+def _is_same(out: Path, fingerprint: Fingerprint) -> bool:
+    if fingerprint.inputs is None:
         return False
     try:
-        return bool(read_meta(out)["fingerprint"] == fingerprint)
+        return CorpusMeta.load(out).fingerprint == fingerprint
     except CorpusError:
         return False
 
@@ -292,7 +287,9 @@ def _is_same(out: Path, fingerprint: dict[str, Any]) -> bool:
 def _check_replaceable(out: Path, *, overwrite: bool) -> None:
     inside = {child.name for child in out.iterdir()} if out.is_dir() else {""}
     if inside - {IDS_FILE, OFFSETS_FILE, VOCABULARY_FILE, META_FILE}:
-        raise CorpusError(f"{out}: exists and is no prepared corpus; choose another")
+        raise CorpusError(
+            f"{out}: exists and is not a prepared corpus; choose another directory"
+        )
     if inside and not overwrite:
         raise CorpusError(
             f"{out}: holds a corpus of another text or other settings; choose another "
@@ -301,30 +298,25 @@ def _check_replaceable(out: Path, *, overwrite: bool) -> None:
 
 
 def read_words(
-    corpus: CorpusConfig,
-    files: list[str],
-    runs: WordRuns,
-    directory: Path,
-    threads: int,
-) -> tuple[Spool, WordCounter]:
+    corpus: CorpusConfig, files: list[str], directory: Path, threads: int
+) -> tuple[Spool, WordCounts]:
     """Read a text into a spool, with phrases joined, and count its words.
 
     Args:
-        corpus: how the text is split, and which phrases are joined.
-        files: what is read, in this order.
-        runs: where words go that are too many for memory.
-        directory: where the spool goes.
-        threads: how many split text at the same time.
+        corpus: how to split the text and which phrases to join.
+        files: the files to read, in this order.
+        directory: where to write the spool and words that do not fit in memory.
+        threads: how many threads split text.
 
     Raises:
         CorpusError: a file cannot be read.
     """
     spool = Spool(directory, corpus.max_sentence_length)
-    counter = read_text(corpus, files, spool, runs, threads)
+    counts = read_text(corpus, files, spool, directory, threads)
     if corpus.phrases is not None:
         phrases = Phrases.load(Path(corpus.phrases))
-        spool = join_phrases(phrases, spool, counter, threads)
-    return spool, counter
+        spool = join_phrases(phrases, spool, counts, threads)
+    return spool, counts
 
 
 def _earlier(settings: VocabularyConfig) -> Vocabulary | None:
@@ -333,111 +325,44 @@ def _earlier(settings: VocabularyConfig) -> Vocabulary | None:
     return Vocabulary.load(Path(settings.extends) / VOCABULARY_FILE)
 
 
-class _Total(NamedTuple):
-    """What there was in a text."""
-
-    words: int
-    distinct: int
-    most_frequent: tuple[str, int]  # and how often it occurs
-
-
-_Choice = tuple[Vocabulary, NDArray[np.int32], _Total]
-
-
-def _choose(
-    counter: WordCounter, settings: VocabularyConfig, gather: Gather = _alone
-) -> _Choice:
-    """Return the vocabulary and each provisional id's place in it, or -1."""
-    del gather  # there is but one part
-    if counter.runs:
-        return _choose_from_runs(counter, settings)
-    counts = counter.counts
-    places = rank_words(
-        counter.words, counts, settings.min_count, settings.max_vocabulary
-    )
-    kept = Vocabulary(
-        [counter.words[place] for place in places.tolist()], counts[places]
-    )
-    final = np.full(len(counter.words), -1, dtype=np.int32)
-    final[places] = np.arange(len(places))
-    top = max(zip(counts.tolist(), counter.words, strict=True), default=(0, ""))
-    distinct = int(np.count_nonzero(counts))
-    return kept, final, _Total(int(counts.sum()), distinct, (top[1], top[0]))
-
-
-def _choose_from_runs(counter: WordCounter, settings: VocabularyConfig) -> _Choice:
-    """Do as `_choose` does, with no more in memory than the vocabulary."""
-    words = distinct = 0
-    top = ("", 0)
-
-    def frequent() -> Iterator[tuple[int, str]]:
-        nonlocal words, distinct, top
-        for word, count in counter.runs.totals():
-            words, distinct = words + count, distinct + (count > 0)
-            top = max(top, (word, count), key=lambda pair: (pair[1], pair[0]))
-            if count >= settings.min_count:
-                yield -count, word
-
-    if settings.max_vocabulary is None:
-        ranked = sorted(frequent())
-    else:
-        ranked = heapq.nsmallest(settings.max_vocabulary, frequent())
-    kept = Vocabulary(
-        [word for _, word in ranked], np.array([-n for n, _ in ranked], dtype=np.int64)
-    )
-    places = {word: place for place, word in enumerate(kept.words)}
-    return kept, counter.runs.final_ids(places), _Total(words, distinct, top)
-
-
-def _choose_together(
-    counter: WordCounter, settings: VocabularyConfig, gather: Gather
-) -> _Choice:
-    """Do as `_choose` does, with the words of all parts of a corpus in memory."""
-    if counter.runs:
-        mine = dict(counter.runs.totals())
-    else:
-        mine = dict(zip(counter.words, counter.counts.tolist(), strict=True))
+def _merged(counts: WordCounts, gather: Gather) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the words of all shards with the sums of their counts, in memory."""
+    mine = {
+        word: count
+        for words, how_often in counts.totals()
+        for word, count in zip(words, how_often.tolist(), strict=True)
+    }
     merged: Counter[str] = Counter()
-    for part in gather(mine):
-        merged.update(part)
-    words, counts = list(merged), np.array(list(merged.values()), dtype=np.int64)
-    ranked = rank_words(words, counts, settings.min_count, settings.max_vocabulary)
-    kept = Vocabulary([words[place] for place in ranked.tolist()], counts[ranked])
-    places = {word: place for place, word in enumerate(kept.words)}
-    if counter.runs:
-        final = counter.runs.final_ids(places)
-    else:
-        final = np.array([places.get(w, -1) for w in counter.words], dtype=np.int32)
-    top = max(zip(counts.tolist(), words, strict=True), default=(0, ""))
-    distinct = int(np.count_nonzero(counts))
-    return kept, final, _Total(int(counts.sum()), distinct, (top[1], top[0]))
+    for shard in gather(mine):
+        merged.update(shard)
+    return list(merged), np.array(list(merged.values()), dtype=np.int64)
 
 
 def _check_enough(
-    kept: Vocabulary, total: _Total, settings: VocabularyConfig, paths: list[str]
+    kept: Vocabulary, totals: Totals, settings: VocabularyConfig, paths: list[str]
 ) -> None:
     name = ", ".join(paths)
-    if not total.distinct:
-        raise CorpusError(f"{name}: no words in it")
+    if not totals.distinct:
+        raise CorpusError(f"{name}: contains no words")
     if len(kept) < 2:
-        word, count = total.most_frequent
         raise CorpusError(
-            f"{name}: {len(kept)} of {total.distinct} distinct words stay at "
-            f"vocabulary.min_count={settings.min_count}, training needs 2 (the most "
-            f"frequent, {word!r}, occurs {count} times); lower it or give more text"
+            f"{name}: only {len(kept)} of {totals.distinct} distinct words reach "
+            f"vocabulary.min_count={settings.min_count}, but training needs at least 2 "
+            f"(the most frequent, {totals.most_frequent!r}, occurs "
+            f"{totals.highest_count} times); lower min_count or give more text"
         )
 
 
 def _renumber(
     spool: Spool, final: NDArray[np.int32], directory: Path, digest: "hashlib._Hash"
 ) -> tuple[int, int, int]:
-    """Write final ids and sentence offsets, without the words whose final id is -1.
+    """Write final ids and sentence offsets, dropping words whose final id is -1.
 
-    Both go into `digest` too.
+    Update `digest` with both.
 
     Returns:
-        How many words and how many sentences were written (empty ones are dropped),
-        and how many words were read.
+        The numbers of words and sentences written (empty sentences are dropped), and
+        the number of words read.
     """
     sentences, words, read = 0, 0, 0
     with (

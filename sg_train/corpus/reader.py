@@ -1,6 +1,6 @@
-"""Text of any origin, in chunks of whole words: files, folders, globs, stdin.
+"""Reads text from files, directories, globs and stdin, in chunks of whole words.
 
-Compression is told by the first bytes of a file, never by its name.
+Compression is detected from the first bytes of a file, never from its name.
 """
 
 import glob
@@ -11,16 +11,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from sg_train.choices import OnBadText
 from sg_train.errors import CorpusError
 
 STDIN = "-"
 CHUNK_BYTES = 8 << 20
-
-OnBadText = Literal["strict", "replace"]
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -34,26 +33,33 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 def expand_paths(patterns: Iterable[str]) -> list[str]:
-    """List the files that `patterns` name, in the order in which they are read.
+    """List the files that `patterns` name, in reading order.
 
-    A pattern is a file, a directory (all files below it, sorted, hidden ones left
-    out), a glob (sorted; `**` crosses directories) or `-` for standard input.
+    A pattern is a file, a directory (all files below it except hidden ones, sorted), a
+    glob (sorted; `**` crosses directories) or `-` for standard input.
 
     Raises:
-        CorpusError: a pattern names nothing, or a directory without a file.
+        CorpusError: a pattern matches nothing or names a directory without files.
+
+    >>> expand_paths(["data/sotu.*"])
+    ['data/sotu.txt']
     """
     files: list[str] = []
     for pattern in patterns:
         found = _expand(pattern)
         if not found:
-            raise CorpusError(f"{pattern}: no file there to read")
+            raise CorpusError(
+                f"{pattern}: no files found; check the path (hidden files are skipped)"
+            )
         files.extend(found)
     return files
 
 
 def _expand(pattern: str) -> list[str]:
     if not pattern:
-        raise CorpusError("corpus.paths: an empty path; name a file or a directory")
+        raise CorpusError(
+            "corpus.paths: contains an empty path; name a file or a directory"
+        )
     path = Path(pattern)
     if pattern == STDIN or path.is_file():
         return [pattern]
@@ -88,18 +94,17 @@ def read_chunks(
 ) -> Iterator[bytes]:
     r"""Yield the UTF-8 text of one file in chunks of about `size` bytes.
 
-    No chunk ends inside a word. A chunk that ends with `\n` ends with its sentence; any
-    other is followed by more of the same line. Line ends are all `\n` (also for
-    `\r\n`, which gives an empty line besides, and `\r`), the last line has one too, and
-    a byte order mark is left out. Memory is bounded by a few times `size`, however
-    long the lines are.
+    No chunk ends inside a word. A chunk that ends with `\n` ends a sentence; after any
+    other chunk, the same line continues. Every line, including the last, ends with
+    `\n`: each `\r` becomes `\n`, so `\r\n` adds an empty line. A byte order mark is
+    removed. Memory is bounded by a few times `size`, however long the lines are.
 
     Args:
         file: a path, or `-` for standard input.
-        separators: the ASCII bytes at which a line may be cut, none part of a word.
-        on_bad_text: whether invalid UTF-8 and NUL bytes are refused or replaced by
-            U+FFFD.
-        size: how many bytes are read at a time.
+        separators: the ASCII bytes at which a line may be cut; none is part of a word.
+        on_bad_text: whether to refuse invalid UTF-8 and NUL bytes or to replace them
+            with U+FFFD.
+        size: how many bytes to read at a time.
 
     Raises:
         CorpusError: the file cannot be read, is damaged or is not UTF-8 text.
@@ -117,7 +122,7 @@ def read_chunks(
             if cut == 0 and len(data) > 2 * size:
                 raise CorpusError(
                     f"{name}: no word ends in the {len(data)} bytes from byte {start}; "
-                    "is it text with words?"
+                    "check that it is text"
                 )
             if cut:
                 yield _checked(data[:cut], name, start, on_bad_text)
@@ -164,7 +169,7 @@ def _compression(head: bytes) -> str:
 def _decompressed(stream: BinaryIO, kind: str) -> BinaryIO:
     if not kind:
         return stream
-    if kind == "xz":  # Arrow would hand out xz data still compressed
+    if kind == "xz":  # Arrow would return xz data still compressed
         return cast(BinaryIO, lzma.open(stream))
     inside = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)
     return cast(BinaryIO, inside)
@@ -182,8 +187,8 @@ def _checked(text: bytes, name: str, start: int, on_bad_text: OnBadText) -> byte
         if on_bad_text == "strict":
             where = start + text.index(b"\0")
             raise CorpusError(
-                f"{name}: NUL byte at byte {where}: binary data or UTF-16? Convert it "
-                "to UTF-8, or set corpus.errors=replace"
+                f"{name}: NUL byte at byte {where} (binary data or UTF-16?); convert "
+                "the file to UTF-8, or set corpus.errors=replace"
             )
         text = text.replace(b"\0", _REPLACEMENT)
     if text.isascii():

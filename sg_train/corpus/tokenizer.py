@@ -1,22 +1,22 @@
-"""What a word is.
+"""Tokenizers, which decide what a word is.
 
 A tokenizer works in two steps, because a text has far fewer distinct tokens than
 tokens. `fold`, a table of bytes, is applied to the whole text, which is then split at
-ASCII white space; `words` looks once at each distinct token that comes out of that and
-has the last say. To add a tokenizer, write a class of this shape and enter it in
-`make_tokenizer`.
+ASCII white space; `words` then splits each distinct token into words, once. To add a
+tokenizer, write a class with the members of `Tokenizer`, and add it to `_TOKENIZERS`
+and its name to `choices.TokenizerName`.
 """
 
 import string
 import unicodedata
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import regex
 
-TokenizerName = Literal["words", "whitespace"]
-Case = Literal["lower", "lower_turkic", "keep"]
+from sg_train.choices import Case, TokenizerName
 
-# What str.split() takes for white space, and with it most readers of vector files.
+# White space by the definition of str.split() and of most readers of vector files.
 _ASCII_SPACE = bytes(byte for byte in range(128) if chr(byte).isspace())
 
 
@@ -25,7 +25,7 @@ class Tokenizer(Protocol):
 
     @property
     def separators(self) -> bytes:
-        """ASCII bytes that are never part of a word: a long line may be cut there."""
+        """ASCII bytes that are never part of a word; a long line may be cut at them."""
         ...
 
     @property
@@ -34,23 +34,16 @@ class Tokenizer(Protocol):
         ...
 
     def words(self, token: str) -> list[str]:
-        """Return the words in one folded token, which holds no ASCII white space.
+        """Return the words in one folded token, which contains no ASCII white space.
 
-        No word is empty or holds white space, and `words(word) == [word]` for each of
-        them, so that a token known as a word need not be looked at again.
+        No word is empty or contains white space, and `words(word) == [word]` for each
+        of them, so that a token known to be a word need not be split again.
         """
         ...
 
 
-def make_tokenizer(name: TokenizerName, case: Case) -> Tokenizer:
-    """Return the tokenizer that a config names."""
-    if name == "words":
-        return WordsTokenizer(case)
-    return WhitespaceTokenizer()
-
-
 class WhitespaceTokenizer:
-    """Text that is tokenised already: split at Unicode white space, kept as it is."""
+    """Splits text that is already tokenised at Unicode white space; changes nothing."""
 
     separators = _ASCII_SPACE
     fold = bytes.maketrans(
@@ -58,17 +51,18 @@ class WhitespaceTokenizer:
     )
 
     def words(self, token: str) -> list[str]:
-        """Split at the white space beyond ASCII, such as U+00A0 and U+3000."""
+        """Split at non-ASCII white space, such as U+00A0 and U+3000."""
         return token.split()
 
 
 class WordsTokenizer:
-    """Runs of letters, marks and digits, with apostrophes and joiners inside a run.
+    """Finds runs of letters, marks and digits, with apostrophes and joiners inside.
 
-    Words are in Unicode's normal form C and in lower case. The typographic apostrophe
-    becomes the ASCII one and soft hyphens vanish, so that one word has one spelling.
-    Lowering follows Unicode, except that a dotted capital I gives a plain i; with
-    `lower_turkic` a capital I gives a dotless one, as Turkish and Azerbaijani have it.
+    Words are in Unicode normalisation form C and in lower case unless `case` is `keep`.
+    Typographic apostrophes become ASCII ones and soft hyphens are removed, so that each
+    word has one spelling. Lower-casing follows Unicode, except that a dotted capital I
+    becomes a plain i; with `lower_turkic` a capital I becomes a dotless one, as in
+    Turkish and Azerbaijani.
 
     >>> WordsTokenizer("lower").words("l’été—don't")
     ["l'été", "don't"]
@@ -82,7 +76,7 @@ class WordsTokenizer:
         letters = string.ascii_letters + string.digits + "'"
         self.separators = bytes(byte for byte in range(128) if chr(byte) not in letters)
         blank = self.separators.replace(b"\n", b"")
-        # Turkic lowering of I leaves ASCII: it waits for `words`.
+        # In Turkic, the lower case of I is not ASCII: `words` handles it.
         upper = {
             "lower": string.ascii_uppercase,
             "lower_turkic": string.ascii_uppercase.replace("I", ""),
@@ -105,3 +99,18 @@ class WordsTokenizer:
             text = text.lower().replace("i\N{COMBINING DOT ABOVE}", "i")
         found: list[str] = self._WORD.findall(unicodedata.normalize("NFC", text))
         return found
+
+
+def make_tokenizer(name: TokenizerName, case: Case) -> Tokenizer:
+    """Return the tokenizer that a config names.
+
+    >>> make_tokenizer("words", "lower").words("Don’t")
+    ["don't"]
+    """
+    return _TOKENIZERS[name](case)
+
+
+_TOKENIZERS: dict[TokenizerName, Callable[[Case], Tokenizer]] = {
+    "words": WordsTokenizer,
+    "whitespace": lambda _: WhitespaceTokenizer(),
+}

@@ -1,22 +1,23 @@
-"""The words that are trained, by falling count."""
+"""The vocabulary: the words that get vectors, most frequent first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.errors import CorpusError
-from sg_train.files import atomic_file
+from sg_train.system.files import atomic_file
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words and how often each occurs in the corpus; a word's id is its place.
+    """Words and how often each occurs in the corpus; a word's id is its index.
 
     Attributes:
-        words: distinct, without white space, by falling count, ties by code points.
+        words: distinct, without white space, most frequent first, ties by code points.
         counts: (V,) int64, each at least 1.
     """
 
@@ -27,7 +28,7 @@ class Vocabulary:
         return len(self.words)
 
     def save(self, path: Path) -> None:
-        """Write one `word TAB count` a line, in UTF-8.
+        """Write one `word TAB count` per line, in UTF-8.
 
         Raises:
             OutputError: the file cannot be written.
@@ -38,7 +39,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read what `save` wrote.
+        """Read a vocabulary that `save` wrote.
 
         Raises:
             CorpusError: the file cannot be read or is not a vocabulary.
@@ -56,12 +57,12 @@ class Vocabulary:
             words.append(word)
             counts.append(int(count))
         if len(set(words)) != len(words):
-            raise CorpusError(f"{path}: a word stands there twice")
+            raise CorpusError(f"{path}: a word occurs twice")
         return cls(words, np.array(counts, dtype=np.int64))
 
 
 def is_vocabulary(path: Path) -> bool:
-    """Say whether a file looks like a vocabulary."""
+    """Return whether a file looks like a vocabulary."""
     with path.open("rb") as file:
         word, tab, count = file.readline(10_000).rstrip(b"\n").partition(b"\t")
     return bool(word and tab and count.isdigit())
@@ -79,16 +80,75 @@ def rank_words(
         words: distinct words, in any order.
         counts: (len(words),) how often each occurs.
         min_count: words that occur less often are left out.
-        max_vocabulary: at most so many words, the most frequent ones.
+        max_vocabulary: keep at most this many of the most frequent words.
 
     Returns:
-        Places in `words`, int64, by falling count, ties by code points.
+        Indices into `words`, int64, most frequent first, ties by code points.
+
+    >>> rank_words(["b", "a", "c"], np.array([2, 2, 5]), max_vocabulary=2)
+    array([2, 1])
     """
     frequent = np.flatnonzero(counts >= min_count)
     if max_vocabulary is not None and len(frequent) > max_vocabulary:
         kept = counts[frequent]
         cutoff = np.partition(kept, -max_vocabulary)[-max_vocabulary]
-        frequent = frequent[kept >= cutoff]  # every tie at the border, for now
+        frequent = frequent[kept >= cutoff]  # includes all ties at the cutoff for now
     falling = (-counts).tolist()
     ranked = sorted(frequent.tolist(), key=lambda i: (falling[i], words[i]))
     return np.array(ranked[:max_vocabulary], dtype=np.int64)
+
+
+class Totals(NamedTuple):
+    """The word counts of a text.
+
+    Attributes:
+        word_count: running words.
+        distinct: distinct words.
+        most_frequent: the most frequent word.
+        highest_count: how often it occurs.
+    """
+
+    word_count: int
+    distinct: int
+    most_frequent: str
+    highest_count: int
+
+
+def choose_vocabulary(
+    totals: Iterable[tuple[Sequence[str], NDArray[np.int64]]],
+    min_count: int,
+    max_vocabulary: int | None,
+) -> tuple[Vocabulary, Totals]:
+    """Choose the words that get vectors, holding little more than these in memory.
+
+    Args:
+        totals: batches of distinct words and their counts.
+        min_count: words that occur less often are left out.
+        max_vocabulary: keep at most this many of the most frequent words.
+
+    >>> totals = [(["a", "b"], np.array([5, 1]))]
+    >>> choose_vocabulary(totals, 2, None)[0].words
+    ['a']
+    """
+    words: list[str] = []
+    counts = np.zeros(0, dtype=np.int64)
+    word_count = distinct = 0
+    top = (0, "")
+    for some, how_often in totals:
+        if not len(how_often):
+            continue
+        word_count += int(how_often.sum())
+        distinct += int(np.count_nonzero(how_often))
+        highest = int(how_often.max())
+        if highest >= top[0]:
+            equal = np.flatnonzero(how_often == highest).tolist()
+            top = max(top, (highest, max(some[i] for i in equal)))
+        frequent = np.flatnonzero(how_often >= min_count)
+        words += [some[i] for i in frequent.tolist()]
+        counts = np.concatenate((counts, how_often[frequent]))
+        if max_vocabulary is not None and len(words) > 4 * max_vocabulary:
+            best = rank_words(words, counts, max_vocabulary=max_vocabulary)
+            words, counts = [words[i] for i in best.tolist()], counts[best]
+    ranked = rank_words(words, counts, min_count, max_vocabulary)
+    vocabulary = Vocabulary([words[i] for i in ranked.tolist()], counts[ranked])
+    return vocabulary, Totals(word_count, distinct, top[1], top[0])

@@ -1,44 +1,56 @@
-"""The reference engine: the step as plain PyTorch says it, on any device."""
+"""The autograd engine: the step in plain PyTorch, on any device."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from sg_train.engines.base import BlockResult, Frozen
+from sg_train.blocks import Block, BlockRef
+from sg_train.config import Config
+from sg_train.engines.base import (
+    BlockResult,
+    Engine,
+    EngineSpec,
+    Frozen,
+    Schedule,
+    Task,
+    make_model,
+)
 from sg_train.model import SkipGram
-from sg_train.sampling.loader import Place, Sentences, WindowBlock, window_loader
+from sg_train.sampling.loader import WindowBlock, window_loader
 from sg_train.sampling.windows import SamplingPlan
+
+_LARGEST_BLOCK = 250_000  # words
 
 
 class AutogradEngine:
-    """Trains by autograd and sparse SGD, a mini-batch of windows a step."""
+    """Trains by autograd and sparse SGD, one mini-batch of windows per step."""
 
     def __init__(
         self,
         model: SkipGram,
-        read_block: Callable[[int], Sentences],
+        read_block: Callable[[int], Block],
         plan: SamplingPlan,
-        learning_rate: Callable[[Place, int], float],
+        schedule: Schedule,
         *,
-        batch_size: int = 256,
-        loader_workers: int = 0,
+        batch_size: int,
+        loader_workers: int,
         frozen: Frozen | None = None,
     ) -> None:
-        """Set up the optimizer on `model`, on whatever device that is.
+        """Set up the optimizer on the device that holds `model`.
 
         Args:
-            model: whose weights are trained in place.
-            read_block: returns a block's sentences by its number.
-            plan: what decides the draws.
-            learning_rate: the rate at a place in the run and a position in its block.
-            batch_size: windows a step; their summed loss is one step.
+            model: trained in place.
+            read_block: returns a block by its number.
+            plan: the settings and tables that decide the draws.
+            schedule: how the learning rate falls.
+            batch_size: windows per step, whose summed loss is minimised.
             loader_workers: processes that draw windows ahead.
-            frozen: rows that stay as they are; `max_norm` scales them all the same.
+            frozen: rows that stay fixed, except that `max_norm` still scales them.
         """
         self._model = model
         self._read_block = read_block
         self._plan = plan
-        self._learning_rate = learning_rate
+        self._schedule = schedule
         self._batch_size = batch_size
         self._loader_workers = loader_workers
         self._device = model.u_embeddings.weight.device
@@ -50,14 +62,14 @@ class AutogradEngine:
         ]
 
     def compile(self) -> None:
-        """Do nothing: it runs as it is."""
+        """Do nothing: there is nothing to compile."""
 
-    def train(self, places: Iterable[Place]) -> Iterator[BlockResult]:
-        """Train on blocks in the order of `places`; see `Engine.train`."""
+    def train(self, refs: Iterable[BlockRef]) -> Iterator[BlockResult]:
+        """Train on blocks in the order of `refs`; see `Engine.train`."""
         loader = window_loader(
             self._read_block,
             self._plan,
-            places,
+            refs,
             workers=self._loader_workers,
             pin_memory=self._device.type == "cuda",
         )
@@ -65,24 +77,25 @@ class AutogradEngine:
             yield self._train_block(block)
 
     def _train_block(self, block: WindowBlock) -> BlockResult:
-        rate = self._learning_rate(block.place, 0)
+        rate_at = self._schedule.line(block.ref)
+        rate = rate_at(0)
         if not block.pairs:
-            return BlockResult(block.place, block.words, 0, 0.0, rate)
+            return BlockResult(block.ref, block.words, 0, 0.0, rate)
         contexts, centres, negatives = (
             ids.to(self._device, non_blocking=True).split(self._batch_size)
             for ids in (block.contexts, block.centres, block.negatives)
         )
-        is_frozen = self._frozen is not None and self._frozen.during(block.place)
+        is_frozen = self._frozen is not None and self._frozen.during(block.ref)
         first_positions = block.positions[:: self._batch_size].tolist()
         losses = []
         for pos_u, pos_v, neg_v, position in zip(
             contexts, centres, negatives, first_positions, strict=True
         ):
-            rate = self._learning_rate(block.place, position)
+            rate = rate_at(position)
             losses.append(self._step(pos_u, pos_v, neg_v, rate, frozen=is_frozen))
-        # Fetched at once, so that a GPU need not wait for Python at every step.
+        # Fetched together, so that a GPU does not wait for Python at every step.
         loss = torch.stack(losses).cpu().double().sum().item()
-        return BlockResult(block.place, block.words, block.pairs, loss, rate)
+        return BlockResult(block.ref, block.words, block.pairs, loss, rate)
 
     def _step(
         self,
@@ -105,8 +118,39 @@ class AutogradEngine:
         return loss.detach()
 
     def _drop_gradients(self) -> None:
-        """Set the gradients of rows that are frozen to zero."""
+        """Set the gradients of frozen rows to zero."""
         for weight, is_free in zip(self._model.parameters(), self._free, strict=True):
             if weight.grad is not None:
                 rows, values = weight.grad._indices()[0], weight.grad._values()
                 values *= is_free[rows].unsqueeze(1)
+
+
+def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
+    columns = 2 * config.sampling.window + config.sampling.negatives + 8
+    return {
+        "u and v": 2 * 4.0 * vocabulary_size * config.model.dimension,
+        "a block of windows": 4 * 4.0 * _LARGEST_BLOCK * columns,
+    }
+
+
+def _build(task: Task) -> tuple[SkipGram, Engine]:
+    model = make_model(task)
+    return model, AutogradEngine(
+        model,
+        task.read_block,
+        task.plan,
+        task.schedule,
+        batch_size=task.config.training.batch_size,
+        loader_workers=task.config.training.loader_workers,
+        frozen=task.frozen,
+    )
+
+
+SPEC = EngineSpec(
+    name="autograd",
+    why_not=lambda _: None,
+    windows_per_step=lambda config: config.training.batch_size,
+    threads=lambda _: 1,
+    memory=_memory,
+    build=_build,
+)

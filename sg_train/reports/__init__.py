@@ -1,1 +1,1 @@
-"""What people look at: tables, pictures and pages of runs and vectors."""
+"""Reports on runs and vectors: tables, pictures and pages."""

@@ -1,4 +1,4 @@
-"""Runs and vector files side by side."""
+"""Side-by-side comparison of runs and vector files."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.errors import SettingsError
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import MetricsLine, load_metrics
+from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -19,13 +21,13 @@ _COLUMNS = ("run", "seeds", "loss", "words_per_second")
 
 @dataclass(frozen=True)
 class Figure:
-    """A number measured once, or once a seed.
+    """A number measured once, or once per seed.
 
     Attributes:
-        mean: over the seeds.
-        spread: their standard deviation (n - 1), None for one seed.
-        is_close: whether it lies nearer to the best of its column than the larger of
-            the two spreads, so that seeds alone may explain the difference.
+        mean: mean over the seeds.
+        spread: standard deviation over the seeds (n - 1); None for one seed.
+        is_close: whether it differs from the best of its column by less than the larger
+            of the two spreads, so that seeds may explain the difference.
     """
 
     mean: float
@@ -41,13 +43,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Entry:
-    """A run, several that differ in their seed alone, or a vector file.
+    """A run, several runs that differ only in their seed, or a vector file.
 
     Attributes:
-        name: the path; of several runs the first one's.
-        seeds: how many runs it stands for.
+        name: the path; for several runs, that of the first.
+        seeds: number of runs.
         settings: by dotted key; empty for a vector file.
-        figures: `loss`, `words_per_second` and the scores by test, where known.
+        figures: `loss`, `words_per_second` and the score on each test, where known.
     """
 
     name: str
@@ -59,16 +61,16 @@ class Entry:
 def compare(
     paths: Sequence[Path], evaluation: Evaluation | None, sort: str | None = None
 ) -> list[Entry]:
-    """Gather what is known of runs and vector files, the best first.
+    """Collect the figures of runs and vector files, best first.
 
     Args:
         paths: run directories and vector files.
-        evaluation: the tests to hold all against; without, runs have the last scores
-            that were taken while they trained.
-        sort: name of a figure; by default the first test, or else the loss.
+        evaluation: the tests to score all of them on; without it, runs keep the last
+            scores measured in training.
+        sort: name of a figure; by default the first test, or the loss without tests.
 
     Raises:
-        SgTrainError: a path is neither, or there is no figure `sort`.
+        SgTrainError: a path is neither, or no figure is named `sort`.
     """
     for name in evaluation.names if evaluation else ():
         if name in _COLUMNS:
@@ -85,7 +87,7 @@ def compare(
         sort = (scores or names or [""])[0]
     elif sort not in names:
         known = ", ".join(names) or "none"
-        raise SettingsError(f"--sort {sort}: no such figure; there are {known}")
+        raise SettingsError(f"--sort {sort}: no such column; choose one of {known}")
     for name in names:
         entries = _mark_close(entries, name)
     return sorted(entries, key=lambda entry: _order(entry, sort))
@@ -97,7 +99,7 @@ def figure_names(entries: Iterable[Entry]) -> list[str]:
 
 
 def differing_settings(entries: Sequence[Entry]) -> list[str]:
-    """Return the settings in which runs differ, seeds apart."""
+    """Return the settings in which runs differ, except the seed."""
     runs = [entry.settings for entry in entries if entry.settings]
     keys = dict.fromkeys(key for settings in runs for key in settings)
     return [
@@ -119,34 +121,32 @@ def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
         for section, values in config.model_dump(mode="json").items()
         for key, value in values.items()
     }
-    lines = _up_to_the_best(run.load_metrics(), config.evaluation.stop_on)
+    lines = _up_to_the_best(load_metrics(run.metrics_file), config.evaluation.stop_on)
     figures = _measured(lines)
     if not run.is_done():
         return Entry(f"{path}{_UNFINISHED}", 1, settings, figures)
     if evaluation is not None:
         figures = {key: figures[key] for key in figures if key in _COLUMNS}
-        figures |= _scores(evaluation, run.load_vectors(config.export.matrix))
+        figures |= _scores(evaluation, load_run_vectors(run, config.export.matrix))
     return Entry(str(path), 1, settings, figures)
 
 
-def _measured(lines: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Return what the last lines of metrics.jsonl say."""
+def _measured(lines: list[MetricsLine]) -> dict[str, Figure]:
+    """Return the last value of each figure in metrics.jsonl."""
     figures: dict[str, Figure] = {}
     for line in lines:
-        values = {"loss": line.get("loss"), **line.get("scores", {})}
-        if line["seconds"] > 0:
-            values["words_per_second"] = line["words"] / line["seconds"]
+        values = {"loss": line.loss, **(line.scores or {})}
+        if line.seconds > 0:
+            values["words_per_second"] = line.words / line.seconds
         figures |= {
             k: Figure(value) for k, value in values.items() if value is not None
         }
     return figures
 
 
-def _up_to_the_best(
-    lines: list[dict[str, Any]], stop_on: str | None
-) -> list[dict[str, Any]]:
-    """Leave out what came after the weights that a run kept."""
-    scores = [line.get("scores", {}).get(stop_on) for line in lines]
+def _up_to_the_best(lines: list[MetricsLine], stop_on: str | None) -> list[MetricsLine]:
+    """Drop the lines after the weights that a run kept."""
+    scores = [(line.scores or {}).get(stop_on or "") for line in lines]
     known = [score for score in scores if score is not None]
     return lines[: scores.index(max(known)) + 1] if known else lines
 
@@ -169,7 +169,7 @@ def _join_seeds(entries: Sequence[Entry]) -> list[Entry]:
             of_group = {k: v for k, v in entry.settings.items() if k != _SEED}
             key = repr(sorted(of_group.items()))
         seeds = [other.settings.get(_SEED) for other in groups.get(key, ())]
-        if entry.settings.get(_SEED) in seeds:  # not another seed: a row of its own
+        if entry.settings.get(_SEED) in seeds:  # not another seed: a separate row
             key = entry.name
         groups.setdefault(key, []).append(entry)
     return [_join(group) for group in groups.values()]

@@ -1,4 +1,4 @@
-"""What a file or directory is, and how it was made."""
+"""Description of a file or directory: its kind and how it was made."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,19 +11,19 @@ import yaml
 from sg_train.config import Config, differences
 from sg_train.corpus.encoded import (
     IDS_FILE,
-    META_FILE,
     OFFSETS_FILE,
-    is_prepared,
-    read_meta,
 )
-from sg_train.corpus.phrases import VERSION as PHRASES_VERSION
-from sg_train.corpus.phrases import Phrases, is_phrases
+from sg_train.corpus.meta import META_FILE, CorpusMeta, is_prepared
+from sg_train.corpus.meta import VERSION as CORPUS_VERSION
+from sg_train.corpus.phrases.phrases import VERSION as PHRASES_VERSION
+from sg_train.corpus.phrases.phrases import Phrases, is_phrases
 from sg_train.corpus.vocabulary import Vocabulary, is_vocabulary
-from sg_train.errors import SgTrainError, TrainingError, VectorsError
-from sg_train.training import checkpoint
-from sg_train.training.run_directory import RunDirectory
+from sg_train.errors import RunError, SgTrainError, VectorsError
+from sg_train.runs import checkpoint
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import load_metrics, trained_lines
 from sg_train.vectors.formats import load_vectors
-from sg_train.vectors.projector import is_projector
+from sg_train.vectors.formats.projector import is_projector
 
 _WORDS_OF_ARRAY = ".words.txt"
 
@@ -31,7 +31,7 @@ Facts = Iterator[tuple[str, Any]]
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Say of a file or directory of ours, or a vector file, what it is.
+    """Describe a file or directory of this tool, or a vector file.
 
     Returns:
         Facts by name, the first one `kind`.
@@ -40,25 +40,25 @@ def describe(path: Path) -> dict[str, Any]:
         SgTrainError: it is none of these, or is damaged.
     """
     if not (path.is_file() or path.is_dir()):
-        raise VectorsError(f"cannot read {path}: there is no such file or directory")
+        raise VectorsError(f"cannot read {path}: no such file or directory")
     for is_one, facts in _KINDS:
         if is_one(path):
             with _damage_named(path):
                 return dict(facts(path))
     if path.is_dir():
         raise VectorsError(
-            f"{path}: a directory, but no run, prepared corpus or checkpoint"
+            f"{path}: a directory, but not a run, prepared corpus or checkpoint"
         )
     return dict(_vector_file(path))
 
 
 @contextmanager
 def _damage_named(path: Path) -> Iterator[None]:
-    """Say of what is not as we write it that it is damaged."""
+    """Raise RunError for content that this tool would not have written."""
     try:
         yield
     except (AttributeError, TypeError, KeyError, ValueError) as error:
-        raise TrainingError(f"{path}: damaged ({error!r})") from error
+        raise RunError(f"{path}: damaged ({error!r})") from error
 
 
 def _run(path: Path) -> Facts:
@@ -68,37 +68,34 @@ def _run(path: Path) -> Facts:
     yield "state", _state_of(run)
     yield "vocabulary", len(Vocabulary.load(run.vocabulary_file))
     yield "dimension", config.model.dimension
-    lines = run.load_metrics() if run.metrics_file.is_file() else []
-    trained = [line for line in lines if line.get("loss") is not None]
-    if trained:
-        yield "words trained", trained[-1]["words"]
-        yield "seconds", trained[-1]["seconds"]
-        yield "loss", trained[-1]["loss"]
-    for name, value in record.get("versions", {}).items():
-        yield name, value
-    yield "command", " ".join(record.get("command", []))
-    yield "ranks", record.get("ranks", 1)
-    yield "started from", config.model.init_from
-    for name, value in (record.get("drift") or {}).items():
+    lines = load_metrics(run.metrics_file) if run.metrics_file.is_file() else []
+    for line in trained_lines(lines)[-1:]:
+        yield "words trained", line.words
+        yield "seconds", line.seconds
+        yield "loss", line.loss
+    yield from record.versions.items()
+    yield "command", " ".join(record.command)
+    yield "ranks", record.ranks
+    yield "initial vectors", config.model.init_from
+    for name, value in asdict(record.drift).items() if record.drift else ():
         yield f"drift, {name}", value
     yield from _settings(config)
-    corpus = record.get("corpus") or {}
-    yield "text", _inputs(corpus)
-    yield "corpus checksum", corpus.get("checksum")
+    yield "text", _inputs(record.corpus)
+    yield "corpus checksum", record.corpus.checksum
 
 
 def _state_of(run: RunDirectory) -> str:
     if run.is_done():
         return "done"
     if checkpoint.has_any(run.checkpoints_directory):
-        return f"not finished; sg-train resume {run.quoted} goes on"
-    return "not finished, without a checkpoint"
+        return f"unfinished; continue it with sg-train resume {run.quoted}"
+    return "unfinished, without a checkpoint"
 
 
 def _corpus(path: Path) -> Facts:
-    meta = read_meta(path)
+    meta = CorpusMeta.load(path)
     yield "kind", "prepared corpus"
-    yield "format version", meta["version"]
+    yield "format version", CORPUS_VERSION
     for key in (
         "words",
         "sentences",
@@ -107,15 +104,14 @@ def _corpus(path: Path) -> Facts:
         "words_counted",
         "distinct_words_counted",
     ):
-        yield key.replace("_", " "), meta.get(key)
-    for key, value in meta["fingerprint"]["settings"].items():
-        yield key, value
+        yield key.replace("_", " "), getattr(meta, key)
+    yield from meta.fingerprint.settings.items()
     yield "text", _inputs(meta)
-    yield "checksum", meta["checksum"]
+    yield "checksum", meta.checksum
 
 
-def _inputs(meta: dict[str, Any]) -> str | None:
-    inputs = (meta.get("fingerprint") or {}).get("inputs")
+def _inputs(meta: CorpusMeta) -> str | None:
+    inputs = meta.fingerprint.inputs
     return None if inputs is None else ", ".join(str(name) for name, *_ in inputs)
 
 
@@ -163,19 +159,19 @@ def _config(path: Path) -> Facts:
 
 
 def _metrics(path: Path) -> Facts:
-    lines = RunDirectory(path.parent).load_metrics()
+    lines = load_metrics(path)
     yield "kind", "metrics of a run"
     yield "lines", len(lines)
-    if lines:
-        yield from lines[-1].items()
+    for line in lines[-1:]:
+        yield from ((key, x) for key, x in asdict(line).items() if x is not None)
 
 
 def _vector_file(path: Path) -> Facts:
-    vectors = load_vectors(path)
+    words, matrix = load_vectors(path)
     yield "kind", "vectors"
-    yield "words", len(vectors)
-    yield "dimension", vectors.matrix.shape[1]
-    yield "first words", " ".join(vectors.words[:5])
+    yield "words", len(words)
+    yield "dimension", matrix.shape[1]
+    yield "first words", " ".join(words[:5])
 
 
 def _projector(_: Path) -> Facts:
@@ -183,7 +179,7 @@ def _projector(_: Path) -> Facts:
 
 
 def _settings(config: Config) -> Facts:
-    """Yield the settings that are not the default ones."""
+    """Yield the hash of the settings, and those that differ from the defaults."""
     values, hash_ = config.model_dump(), config.hash()
     yield "settings hash", hash_
     for key in differences(config, Config()):
@@ -199,7 +195,7 @@ def _as_yaml(value: Any) -> Any:
 
 
 def _is_named(*names: str) -> Callable[[Path], bool]:
-    """Tell files of a run, a corpus or a checkpoint, which are known by their names."""
+    """Return a test for a file of a run, corpus or checkpoint, known by its name."""
 
     def is_one(path: Path) -> bool:
         beside = ("config.yaml", META_FILE, checkpoint.STATE_FILE)

@@ -1,24 +1,25 @@
-"""Pictures: a map of words, and how a run went."""
+"""Pictures: a map of words, and the curves of a run."""
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sg_train.errors import OutputError, TrainingError
-from sg_train.extras import require
-from sg_train.files import atomic_file
+from sg_train.errors import OutputError, RunError
 from sg_train.reports.labels import place_labels
+from sg_train.runs.metrics import MetricsLine, trained_lines
+from sg_train.system.files import atomic_file
+from sg_train.system.optional import require
 from sg_train.vectors.word_map import WordMap
 
-# Okabe and Ito (2008): told apart with any kind of colour vision. Yellow is left out.
+# Okabe and Ito (2008), for any kind of colour vision; without their yellow.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _ENDINGS = (".png", ".svg", ".pdf")
-# Besides matplotlib's own, fonts that cover other scripts, where they are installed.
+# After matplotlib's own font, those for other scripts, if installed.
 _FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei")
 _POINT = 14
 _GAP = 4  # pixels at 100 dots an inch
@@ -28,7 +29,7 @@ def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
     """Draw words as labelled points, coloured by cluster.
 
     Returns:
-        The matplotlib figure, and the words whose labels found no room.
+        The matplotlib figure, and the words whose labels did not fit.
 
     Raises:
         MissingLibraryError: matplotlib is not installed.
@@ -72,41 +73,45 @@ def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
     return figure, left_out
 
 
-def draw_curves(lines: Sequence[Mapping[str, Any]], title: str = "") -> Any:
+def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
     """Draw loss, learning rate and scores over the words of a run.
 
     Args:
-        lines: of metrics.jsonl.
-        title: above the picture.
+        lines: lines of metrics.jsonl.
+        title: title above the picture.
 
     Returns:
         The matplotlib figure.
 
     Raises:
         MissingLibraryError: matplotlib is not installed.
-        TrainingError: there is nothing to draw.
+        RunError: there is nothing to draw.
     """
-    if not any(line.get("loss") is not None for line in lines):
-        raise TrainingError(f"{title}: has no metrics yet, so there are no curves")
-    tests = sorted({test for line in lines for test in line.get("scores", ())})
+    if not trained_lines(lines):
+        raise RunError(f"{title}: has no metrics to draw yet")
+    tests = sorted({test for line in lines for test in (line.scores or ())})
     panels = ["loss", "learning_rate", *(["scores"] if tests else [])]
     with _style():
         figure = _new_figure(8, 2.2 * len(panels) + 0.6)
         all_axes = figure.subplots(len(panels), sharex=True)
         all_axes[0].set_title(title, loc="left", parse_math=False)
         for axes, key in zip(all_axes, panels[:2], strict=False):
-            known = [line for line in lines if line.get(key) is not None]
-            words = [line["words"] / 1e6 for line in known]
-            axes.plot(words, [line[key] for line in known], color=PALETTE[0])
-            axes.set_ylabel({"loss": "loss a pair"}.get(key, "learning rate"))
+            known = [line for line in lines if getattr(line, key) is not None]
+            words = [line.words / 1e6 for line in known]
+            axes.plot(words, [getattr(line, key) for line in known], color=PALETTE[0])
+            axes.set_ylabel({"loss": "loss per pair"}.get(key, "learning rate"))
         for number, test in enumerate(tests):
-            known = [x for x in lines if x.get("scores", {}).get(test) is not None]
+            scored = [
+                (line.words / 1e6, score)
+                for line in lines
+                if (score := (line.scores or {}).get(test)) is not None
+            ]
             all_axes[-1].plot(
-                [line["words"] / 1e6 for line in known],
-                [line["scores"][test] for line in known],
+                [words for words, _ in scored],
+                [score for _, score in scored],
                 color=PALETTE[number % len(PALETTE)],
-                marker="osD^vP*"[number % 7],  # not by colour alone
-                label=f" {test}",  # a label that begins with _ would be left out
+                marker="osD^vP*"[number % 7],  # not only by colour
+                label=f" {test}",  # matplotlib omits labels that begin with _
             )
         if tests:
             all_axes[-1].set_ylabel("score")
@@ -124,25 +129,28 @@ def draw_curves(lines: Sequence[Mapping[str, Any]], title: str = "") -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, by the file's ending.
+    """Write a figure as PNG, SVG or PDF, depending on the file's extension.
 
     Raises:
-        OutputError: the ending is another, or the file cannot be written.
+        OutputError: the extension is not one of these, or the file cannot be written.
     """
     ending = path.suffix.lower()
     if ending not in _ENDINGS:
-        raise OutputError(f"{path}: a picture ends in {', '.join(_ENDINGS)}")
+        raise OutputError(
+            f"{path}: unknown kind of picture; the name must end in "
+            f"{', '.join(_ENDINGS)}"
+        )
     content = to_bytes(figure, ending[1:])
     with atomic_file(path) as file:
         file.write(content)
 
 
 def to_bytes(figure: Any, form: str) -> bytes:
-    """Return a figure as a file of a format; the same figure gives the same bytes."""
+    """Render a figure in a file format; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     with _style(), warnings.catch_warnings():
-        # Of characters in no font that is installed: boxes stand in their place.
+        # Characters that no installed font has are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Labels beside points, none of which lies on another."""
+"""Placement of labels beside points, without overlaps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,20 @@ def place_labels(
     frame: tuple[float, float],
     gap: float,
 ) -> NDArray[np.float64]:
-    """Find a place for each label beside its point; the first ones choose first.
+    """Find a place for each label beside its point; earlier labels choose first.
 
     Args:
-        points: (n, 2) where the points lie.
+        points: (n, 2) positions of the points.
         sizes: (n, 2) width and height of the labels.
         frame: width and height of the picture, from (0, 0); labels stay inside.
-        gap: from a point to its label, in the same units.
+        gap: least distance from a point to its label, in the same units.
 
     Returns:
-        (n, 2) float64, the labels' centres; NaN for those that found no room.
+        (n, 2) float64, the labels' centres; NaN for labels that did not fit.
+
+    >>> point, size = np.array([[5.0, 5.0]]), np.array([[2.0, 2.0]])
+    >>> place_labels(point, size, (10, 10), 1.0)
+    array([[7., 5.]])
     """
     centres = np.full((len(points), 2), np.nan)
     lows = np.empty((0, 2))
@@ -42,7 +46,7 @@ def place_labels(
         on_point = (low[:, None] < points) & (high[:, None] > points)
         covered = on_point.all(axis=2).sum(axis=1)
         if fits.any():
-            # Rather a point uncovered than near, rather near than far.
+            # Cover as few points as possible; among equals, take the nearest place.
             best = int(np.argmin(np.where(fits, covered, len(points) + 1)))
             centres[number] = candidates[best]
             lows = np.concatenate((lows, low[best : best + 1]))

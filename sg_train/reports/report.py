@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config
-from sg_train.extras import require
-from sg_train.files import atomic_file
 from sg_train.reports.drawing import PALETTE, draw_curves, to_bytes
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import MetricsLine, load_metrics, trained_lines
+from sg_train.system.files import atomic_file
+from sg_train.system.optional import require
 from sg_train.vectors.evaluation import Score
 from sg_train.vectors.word_map import content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
@@ -28,19 +29,19 @@ def write_report(
     map_words: int = 400,
     top: int = 10,
 ) -> None:
-    """Write the page: neighbours, a map, scores, and of a run its curves and settings.
+    """Write the page: neighbours, map, scores and, for a run, curves and settings.
 
-    It needs no network: style, script and data are inside.
+    The page needs no network: it contains its style, script and data.
 
     Args:
         out: the HTML file.
-        vectors: what the page is about.
-        scores: to be listed.
+        vectors: the vectors to report on.
+        scores: scores to list.
         title: the page's heading.
-        run: where the vectors come from, if it is a run.
-        table_words: words in the table of neighbours, the most frequent.
-        map_words: words on the map.
-        top: neighbours a word.
+        run: the run that the vectors come from, if any.
+        table_words: number of most frequent words in the table of neighbours.
+        map_words: number of words on the map.
+        top: neighbours per word.
 
     Raises:
         MissingLibraryError: jinja2 or matplotlib is not installed.
@@ -53,8 +54,8 @@ def write_report(
         undefined=jinja2.StrictUndefined,
     )
     table_words = min(table_words, len(vectors))
-    lines = run.load_metrics() if run and run.metrics_file.exists() else []
-    lines = lines if any(line.get("loss") is not None for line in lines) else []
+    lines = load_metrics(run.metrics_file) if run and run.metrics_file.exists() else []
+    lines = lines if trained_lines(lines) else []
     on_map = _map(vectors, min(map_words, len(vectors)))
     data = _words_and_neighbors(vectors, table_words, top, on_map)
     page = environment.get_template("page.html").render(
@@ -94,7 +95,7 @@ def _words_and_neighbors(
     top: int,
     on_map: Sequence[tuple[int, float, float, str]],
 ) -> dict[str, Any]:
-    """Number the words that the page names anew: first those of the table."""
+    """Renumber the words on the page, those of the table first."""
     rows, cosines = vectors.neighbor_table(count, top)
     named = list(range(count))
     numbers = {row: row for row in named}
@@ -115,7 +116,7 @@ def _words_and_neighbors(
 
 
 def _facts(
-    vectors: WordVectors, run: RunDirectory | None, lines: Sequence[dict[str, Any]]
+    vectors: WordVectors, run: RunDirectory | None, lines: Sequence[MetricsLine]
 ) -> list[tuple[str, str]]:
     facts = [
         (f"{len(vectors):,}", "words with a vector"),
@@ -123,23 +124,21 @@ def _facts(
     ]
     if run is None:
         return facts
-    corpus = run.load_record().get("corpus", {})
-    read, kept = corpus.get("words_read", 0), corpus.get("words", 0)
-    if read and "distinct_words_counted" in corpus:
+    corpus = run.load_record().corpus
+    if corpus.words_read and corpus.distinct_words_counted is not None:
         facts += [
-            (f"{read:,}", "words of text"),
-            (f"{corpus['distinct_words_counted']:,}", "distinct"),
-            (f"{kept:,}", "of words with a vector"),
-            (f"{1 - kept / read:.2%}", "out of vocabulary"),
+            (f"{corpus.words_read:,}", "words of text"),
+            (f"{corpus.distinct_words_counted:,}", "distinct words"),
+            (f"{corpus.words:,}", "words of text with a vector"),
+            (f"{1 - corpus.words / corpus.words_read:.2%}", "out of vocabulary"),
         ]
-    losses = [line["loss"] for line in lines if line.get("loss") is not None]
     return [
         *facts,
-        *((f"{loss:.4f}", "loss a pair in the end") for loss in losses[-1:]),
+        *((f"{x.loss:.4f}", "final loss per pair") for x in trained_lines(lines)[-1:]),
     ]
 
 
-def _curves(lines: Sequence[dict[str, Any]]) -> str:
+def _curves(lines: Sequence[MetricsLine]) -> str:
     svg = to_bytes(draw_curves(lines), "svg").decode()
     return svg[svg.index("<svg") :]
 
@@ -154,5 +153,5 @@ def _settings(config: Config) -> list[tuple[str, str, bool]]:
 
 
 def _versions(run: RunDirectory) -> str:
-    versions = run.load_record().get("versions", {})
+    versions = run.load_record().versions
     return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -1,1 +1,1 @@
-"""Ids to windows: what is kept, how wide each window is, which negatives are drawn."""
+"""From ids to windows: which words are kept, window widths, and negatives."""

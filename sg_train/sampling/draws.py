@@ -2,8 +2,9 @@
 
 Number `i` of a stream is output `i` of the generator splitmix64 (Steele, Lea and Flood,
 "Fast splittable pseudorandom number generators", OOPSLA 2014) seeded with the stream's
-key, and the key is a mix of (seed, epoch, block, purpose). So both engines see the same
-draws, whoever works on a block and in whatever order, and resuming needs no state.
+key, and the key is a mix of (seed, epoch, block, purpose). So all engines see the same
+draws, whichever thread or process works on a block and in any order, and resuming needs
+no state.
 """
 
 from enum import IntEnum
@@ -17,7 +18,7 @@ _MASK = (1 << 64) - 1
 
 
 class Purpose(IntEnum):
-    """What the draws of a stream decide, and what counts its places."""
+    """The decision that a stream draws for; the comments define its places."""
 
     KEEP = 0  # the token's position in the block
     WINDOW = 1  # the centre's position in the block
@@ -25,7 +26,11 @@ class Purpose(IntEnum):
 
 
 def stream_key(seed: int, epoch: int, block: int, purpose: Purpose) -> int:
-    """Return the 64-bit key of a stream."""
+    """Return the 64-bit key of a stream.
+
+    >>> stream_key(1, 0, 0, Purpose.KEEP) == stream_key(1, 0, 0, Purpose.WINDOW)
+    False
+    """
     key = 0
     for part in (seed, epoch, block, int(purpose)):
         key = _mix_int((key ^ part) + GOLDEN)
@@ -33,7 +38,11 @@ def stream_key(seed: int, epoch: int, block: int, purpose: Purpose) -> int:
 
 
 def draws(key: int, places: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Return the 64 random bits at each place of a stream; any shape, uint64."""
+    """Return the 64 random bits at each place of a stream; any shape, uint64.
+
+    >>> draws(0, np.array([0]))
+    array([16294208416658607535], dtype=uint64)
+    """
     counter = places.astype(np.uint64) + np.uint64(1)
     bits: NDArray[np.uint64] = np.uint64(key) + counter * np.uint64(GOLDEN)
     first, second = (np.uint64(multiplier) for multiplier in MULTIPLIERS)

@@ -1,4 +1,4 @@
-"""What word counts decide: which tokens are kept and which negatives are drawn."""
+"""Probabilities that follow from word counts: of keeping tokens, of negatives."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ def keep_probability(
 
     Returns:
         (V,) float64.
+
+    >>> keep_probability(np.array([90, 10]), 0.1).round(2)
+    array([0.44, 1.  ])
     """
     if subsample == 0:
         return np.ones(len(counts))
@@ -36,6 +39,9 @@ def keep_limits(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
 
     Returns:
         (V,) uint32.
+
+    >>> keep_limits(np.array([0.5, 1.0]))
+    array([2147483647, 4294967295], dtype=uint32)
     """
     limits: NDArray[np.float64] = np.rint(probability * 2.0**32) - 1
     return limits.clip(0, 2**32 - 1).astype(np.uint32)
@@ -44,7 +50,11 @@ def keep_limits(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
 def negative_probability(
     counts: NDArray[np.int64], exponent: float
 ) -> NDArray[np.float64]:
-    """Return (V,) float64: count ** exponent, scaled to sum to one."""
+    """Return (V,) float64: count ** exponent, scaled to sum to one.
+
+    >>> negative_probability(np.array([16, 1]), 0.5)
+    array([0.8, 0.2])
+    """
     # Counts are divided first so that no exponent overflows.
     weights = (counts / counts.max()) ** exponent
     return np.asarray(weights / weights.sum())
@@ -65,6 +75,9 @@ def alias_table(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
 
     Returns:
         (V, 2) uint32: coin (of 2 ** 32) and alias of each cell.
+
+    >>> alias_table(np.array([0.75, 0.25]))[:, 1]
+    array([0, 0], dtype=uint32)
     """
     size = len(probability)
     scaled = probability * size
@@ -79,7 +92,7 @@ def alias_table(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
         filled_before = np.concatenate(([0.0], room[:-1]))
         giver = np.searchsorted(surplus, filled_before, side="left")
         alias[light] = heavy[np.minimum(giver, len(heavy) - 1)]
-        # The last heavy word is never spent but by rounding.
+        # The last heavy word could only be spent by rounding.
         spent_at = np.searchsorted(room, surplus[:-1], side="right")
         is_spent = spent_at < len(room)
         lack = room[spent_at[is_spent]] - surplus[:-1][is_spent]
@@ -93,7 +106,7 @@ def alias_table(probability: NDArray[np.float64]) -> NDArray[np.uint32]:
 def draw_words(
     table: NDArray[np.uint32], bits: NDArray[np.uint64]
 ) -> NDArray[np.int32]:
-    """Turn 64-bit draws into words by an alias table.
+    """Turn 64-bit draws into words with an alias table.
 
     Args:
         table: (V, 2) uint32 from `alias_table`.
@@ -101,6 +114,9 @@ def draw_words(
 
     Returns:
         int32 word ids of the same shape.
+
+    >>> draw_words(alias_table(np.array([1.0])), np.array([7], np.uint64))
+    array([0], dtype=int32)
     """
     cell = ((bits >> np.uint64(32)) * np.uint64(len(table))) >> np.uint64(32)
     coin, alias = table[cell, 0], table[cell, 1]

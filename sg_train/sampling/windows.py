@@ -1,4 +1,4 @@
-"""The windows of a block: who is kept, how far each centre looks, its negatives."""
+"""The windows of a block: which words are kept, window widths and negatives."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,20 @@ from sg_train.sampling.frequency import (
     negative_probability,
 )
 
-NO_WORD = -1  # marks padding and negatives that equal the centre
+NO_WORD = -1  # marks padding, and negatives that equal the centre
 
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """Everything that decides the draws; what both engines share.
+    """The settings and tables that decide every draw, shared by all engines.
 
     Attributes:
-        window: words to each side of the centre, at most.
+        window: maximum number of words to each side of the centre.
         dynamic: whether each window's width is drawn from 1..window.
-        negatives: K, negatives a window.
+        negatives: K, negatives per window.
         keep_limits: (V,) uint32 from `frequency.keep_limits`.
         negative_table: (V, 2) uint32 from `frequency.alias_table`.
-        most_touches: how often a window takes in the row that is taken in most often,
-            of u or of v, on average.
-        seed: of every draw.
+        seed: seed of every draw.
     """
 
     window: int
@@ -37,7 +35,6 @@ class SamplingPlan:
     negatives: int
     keep_limits: NDArray[np.uint32]
     negative_table: NDArray[np.uint32]
-    most_touches: float
     seed: int
 
     @classmethod
@@ -45,26 +42,20 @@ class SamplingPlan:
         cls,
         counts: NDArray[np.int64],
         *,
-        window: int = 5,
-        dynamic: bool = True,
-        negatives: int = 5,
-        negative_exponent: float = 0.75,
-        subsample: float = 1e-4,
-        seed: int = 1,
+        window: int,
+        dynamic: bool,
+        negatives: int,
+        negative_exponent: float,
+        subsample: float,
+        seed: int,
     ) -> "SamplingPlan":
         """Build the tables from the words' counts, (V,) int64."""
-        kept = keep_probability(counts, subsample)
-        drawn = negative_probability(counts, negative_exponent)
-        shares = kept * counts / (kept @ counts)
-        contexts = window + 1 if dynamic else 2 * window
-        touches = np.maximum(contexts * shares, shares + negatives * drawn)
         return cls(
             window=window,
             dynamic=dynamic,
             negatives=negatives,
-            keep_limits=keep_limits(kept),
-            negative_table=alias_table(drawn),
-            most_touches=float(touches.max()),
+            keep_limits=keep_limits(keep_probability(counts, subsample)),
+            negative_table=alias_table(negative_probability(counts, negative_exponent)),
             seed=seed,
         )
 
@@ -78,10 +69,10 @@ class Windows:
     """N windows: each a centre, the words around it and its negatives.
 
     Attributes:
-        contexts: (N, 2 * window) int32 word ids; NO_WORD where there is none.
+        contexts: (N, 2 * window) int32 word ids; NO_WORD where the window is narrower.
         centres: (N,) int32.
-        negatives: (N, K) int32; NO_WORD where the draw gave the centre itself.
-        positions: (N,) int32, the centre's place in the block before subsampling.
+        negatives: (N, K) int32; NO_WORD where the centre itself was drawn.
+        positions: (N,) int32, the centre's position in the block before subsampling.
     """
 
     contexts: NDArray[np.int32]
@@ -107,14 +98,14 @@ def draw_windows(
 ) -> Windows:
     """Draw the windows of one block, in the order of the text.
 
-    Subsampling comes first, so a window reaches over the words that it drops. A centre
-    with no word around it has no window.
+    Subsampling comes first, so a window reaches across dropped words. A centre without
+    context words has no window.
 
     Args:
         ids: (n,) int32, the words of whole sentences.
         offsets: (sentences + 1,) int64, where in `ids` each sentence starts, and where
-            the last one ends; what lies before or after has no windows.
-        plan: what decides the draws.
+            the last one ends; words outside this range have no windows.
+        plan: the settings and tables that decide the draws.
         epoch: counted from 0.
         block: the block's number in the corpus.
     """
@@ -124,7 +115,7 @@ def draw_windows(
     positions = (start + np.flatnonzero(kept)).astype(np.int32)
     words = ids[positions]
 
-    # In kept words: where the sentence of each word starts and ends, and its reach.
+    # Counted in kept words: where each word's sentence starts and ends, and its reach.
     bounds = np.searchsorted(positions, offsets)
     sentence = np.searchsorted(offsets, positions, side="right") - 1
     place = np.arange(len(words))

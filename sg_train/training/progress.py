@@ -1,55 +1,60 @@
-"""What a run says of itself: a bar on the screen and metrics.jsonl."""
+"""How a run reports its progress: a bar on the terminal, and metrics.jsonl."""
 
-import json
+import logging
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
-from sg_train.files import atomic_file
-from sg_train.ranks import Ranks
-from sg_train.training.checkpoint import ProgressState
+from sg_train.runs.checkpoint import ProgressState
+from sg_train.runs.metrics import MetricsLine
+from sg_train.system.files import atomic_file
+from sg_train.system.ranks import Ranks
 
 _LINES_WANTED = 100
 _RATE_SECONDS = 1.0
+_LOG = logging.getLogger(__name__)
+_START = ProgressState(
+    words=0,
+    seconds=0.0,
+    epoch=0,
+    lines=0,
+    line_words=0,
+    line_pairs=0,
+    line_loss=0.0,
+)
 
 
 class Progress:
     """Shows and records the results of blocks, and scores.
 
-    A line of metrics.jsonl covers about a hundredth of the run: `words` and `seconds`
-    since the run began, without the time that evaluation took; `loss`, the mean of the
-    share's pairs; `learning_rate` and `epoch`, of its last block; `words_per_second`,
-    over the share, but over no less than the last second where there was one. Where
-    several ranks train, also what the first has spent in exchanging since it was
-    started: `exchange_seconds`, `exchange_bytes`. An evaluation has a line of its own:
-    `words`, `seconds`, `epoch` and `scores` by test.
+    A line of metrics.jsonl covers about a hundredth of the run; an evaluation has a
+    separate line. See `runs.metrics`.
     """
 
     def __init__(
         self,
         metrics_file: Path | None,
         words: int,
-        listener: Callable[[dict[str, Any]], None] | None = None,
-        state: Mapping[str, Any] | None = None,
+        listener: Callable[[MetricsLine], None] | None = None,
+        state: ProgressState | None = None,
         ranks: Ranks | None = None,
     ) -> None:
-        """Begin to count time.
+        """Start counting time.
 
         Args:
-            metrics_file: where lines are written; what it held goes, but for the lines
-                up to `state`. With None nothing is written, and nothing shown.
-            words: how many the whole run goes through.
-            listener: is given each new line too.
-            state: where to go on, as `state` returned it.
+            metrics_file: where lines are written; of its existing lines, only those up
+                to `state` stay. With None, nothing is written and no bar is shown.
+            words: number of words that the whole run passes over.
+            listener: also receives each new line.
+            state: where to continue, as `state` returned it.
             ranks: those that train together.
 
         Raises:
@@ -59,18 +64,18 @@ class Progress:
         self._ranks = ranks or Ranks()
         self._words_wanted = words / _LINES_WANTED
         self._total = words
-        state = state or {}
-        self._words = state.get("words", 0)
-        self._line_words = state.get("line_words", 0)
-        self._line_loss = state.get("line_loss", 0.0)
-        self._line_pairs = state.get("line_pairs", 0)
-        self._epoch = state.get("epoch", 0)
-        self._lines = state.get("lines", 0)
+        state = state or _START
+        self._words = state["words"]
+        self._line_words = state["line_words"]
+        self._line_loss = state["line_loss"]
+        self._line_pairs = state["line_pairs"]
+        self._epoch = state["epoch"]
+        self._lines = state["lines"]
         self._unwritten = b""
         self._is_full = False
         self._listener = listener
         self._shown_scores = ""
-        seconds = state.get("seconds", 0.0)
+        seconds = state["seconds"]
         self._seconds_before = seconds
         self._began = time.perf_counter() - seconds
         # (seconds, words) of the last second's lines
@@ -102,9 +107,9 @@ class Progress:
         self._file.close()
 
     def add(self, result: BlockResult) -> None:
-        """Count a block in."""
+        """Add the result of a block."""
         self._words += result.words
-        self._epoch = result.place.epoch
+        self._epoch = result.ref.epoch
         self._line_words += result.words
         self._line_loss += result.loss
         self._line_pairs += result.pairs
@@ -113,10 +118,10 @@ class Progress:
             self._end_line(result)
 
     def state(self) -> ProgressState:
-        """Return what has to be kept in order to go on later.
+        """Return the state to keep in a checkpoint.
 
-        `words`, `seconds` and `epoch` so far, `lines` written, and what the line begun
-        holds: `line_words`, `line_pairs` and `line_loss`.
+        `words`, `seconds` and `epoch` so far, `lines` written, and the content of the
+        unfinished line: `line_words`, `line_pairs` and `line_loss`.
         """
         return {
             "words": self._words,
@@ -128,28 +133,30 @@ class Progress:
             "line_loss": self._line_loss,
         }
 
-    def say(self, message: str) -> None:
-        """Write a line to stderr, above the bar."""
-        tqdm.write(f"sg-train: {message}", file=sys.stderr)
+    def warn(self, message: str) -> None:
+        """Report a problem that does not stop training."""
+        _LOG.warning("%s", message)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Leave the time of what is inside out of all that is said of speed."""
+        """Exclude the time of the `with` block from all seconds and speeds."""
         began = time.perf_counter()
         yield
         self._began += time.perf_counter() - began
 
     def add_scores(self, scores: Mapping[str, float | None]) -> None:
         """Record and show the scores of an evaluation, by test."""
-        shown = [f"{test} {value:.3f}" for test, value in scores.items() if value]
+        shown = [
+            f"{test} {value:.3f}" for test, value in scores.items() if value is not None
+        ]
         self._shown_scores = "".join(f", {score}" for score in shown)
         self._write(
-            {
-                "words": self._words,
-                "seconds": round(time.perf_counter() - self._began, 6),
-                "epoch": self._epoch,
-                "scores": dict(scores),
-            }
+            MetricsLine(
+                words=self._words,
+                seconds=round(time.perf_counter() - self._began, 6),
+                epoch=self._epoch,
+                scores=dict(scores),
+            )
         )
 
     def _end_line(self, result: BlockResult) -> None:
@@ -159,18 +166,21 @@ class Progress:
         since, words = self._marks[0]
         self._marks.append((seconds, self._words))
         loss = self._line_loss / self._line_pairs if self._line_pairs else None
-        line = {
-            "words": self._words,
-            "seconds": round(seconds, 6),
-            "loss": loss,
-            "learning_rate": result.learning_rate,
-            "words_per_second": round((self._words - words) / (seconds - since), 1),
-            "epoch": result.place.epoch,
-        }
+        line = MetricsLine(
+            words=self._words,
+            seconds=round(seconds, 6),
+            loss=loss,
+            learning_rate=result.learning_rate,
+            words_per_second=round((self._words - words) / (seconds - since), 1),
+            epoch=result.ref.epoch,
+        )
         exchanging = ""
         if self._ranks.size > 1:
-            line["exchange_seconds"] = round(self._ranks.seconds, 6)
-            line["exchange_bytes"] = self._ranks.bytes_sent
+            line = replace(
+                line,
+                exchange_seconds=round(self._ranks.seconds, 6),
+                exchange_bytes=self._ranks.bytes_sent,
+            )
             share = self._ranks.seconds / (seconds - self._seconds_before)
             exchanging = f", {self._ranks.size} ranks, {share:.0%} exchanging"
         self._write(line)
@@ -182,22 +192,22 @@ class Progress:
         )
         self._line_words, self._line_loss, self._line_pairs = 0, 0.0, 0
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: MetricsLine) -> None:
         self._lines += 1
-        self._unwritten += json.dumps(line).encode() + b"\n"
+        self._unwritten += line.to_json()
         self._write_out()
         if self._listener:
             self._listener(line)
 
     def _write_out(self) -> None:
-        """Write what is to be written; what a full disk refuses is kept for later."""
+        """Write pending lines; keep those that a full disk refuses for later."""
         try:
             while self._unwritten:
                 self._unwritten = self._unwritten[self._file.write(self._unwritten) :]
         except OSError as error:
             if not self._is_full:
-                self.say(
-                    f"cannot write {self._path}: {error.strerror}; training goes on"
+                self.warn(
+                    f"cannot write {self._path}: {error.strerror}; training continues"
                 )
             self._is_full = True
         else:

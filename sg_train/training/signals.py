@@ -1,4 +1,4 @@
-"""What the system may tell a run: to stop, or to save."""
+"""Signals that ask a run to stop or to save."""
 
 import os
 import signal
@@ -13,23 +13,26 @@ _STOP = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 _SAVE = getattr(signal, "SIGUSR1", None)
-_SAID = b"sg-train: finishing what is in work and saving; once more to stop at once\n"
+_STOPPING = (
+    b"sg-train: finishing the current blocks and saving; press again to quit now\n"
+)
 
 
 class Signals:
-    """While open, takes note of signals instead of being ended by them.
+    """While open, records signals, which then do not end the process.
 
     The first SIGINT, SIGTERM or SIGHUP sets `stop`; a second one ends the process at
-    once. SIGUSR1 sets `save`. Only the main thread can be told; elsewhere nothing is.
+    once. SIGUSR1 sets `save`. Signals reach only the main thread; in any other, nothing
+    is recorded.
     """
 
-    def __init__(self, *, speaks: bool = True) -> None:
+    def __init__(self, *, reports: bool = True) -> None:
         """Set up.
 
         Args:
-            speaks: whether to say that a signal has been noted.
+            reports: whether to acknowledge a signal on stderr.
         """
-        self._speaks = speaks
+        self._reports = reports
         self.stop: int | None = None
         self.save = False
         self._before: dict[int, Any] = {}
@@ -41,7 +44,7 @@ class Signals:
             if _SAVE is not None:
                 handlers[_SAVE] = self._take_save
             for number, handler in handlers.items():
-                if signal.getsignal(number) == signal.SIG_IGN:  # as nohup wants it
+                if signal.getsignal(number) == signal.SIG_IGN:  # as under nohup
                     continue
                 self._before[number] = signal.signal(number, handler)
         return self
@@ -61,16 +64,16 @@ class Signals:
         self.stop = number
         if number == getattr(signal, "SIGHUP", None):
             _leave_terminal()
-        # Not print: a handler may run in the midst of another print.
-        if self._speaks:
-            os.write(2, _SAID)
+        # Not print: a handler may interrupt another print.
+        if self._reports:
+            os.write(2, _STOPPING)
 
     def _take_save(self, _: int, __: FrameType | None) -> None:
         self.save = True
 
 
 def _leave_terminal() -> None:
-    """Let nothing fail that is still written to a terminal which has been closed."""
+    """Discard further output to a closed terminal, so that writing cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)

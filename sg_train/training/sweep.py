@@ -4,17 +4,17 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config, SweepConfig
+from sg_train.engines.selection import choose_engine
 from sg_train.errors import OutputError, SettingsError
-from sg_train.training import checkpoint
-from sg_train.training.assembly import check_engine
-from sg_train.training.run import resume, train
-from sg_train.training.run_directory import RunDirectory
+from sg_train.runs import checkpoint
+from sg_train.runs.directory import RunDirectory
+from sg_train.training.train import resume, train
 
 _PLAIN = re.compile(r"[\w.,+-]+")
 
@@ -26,7 +26,7 @@ class Point:
     Attributes:
         out: its run directory.
         config: its settings, without the sweep.
-        is_done: whether the run is there and finished.
+        is_done: whether the run exists and is finished.
     """
 
     out: Path
@@ -39,33 +39,30 @@ def train_sweep(
     out: Path,
     *,
     overwrite: bool = False,
-    say: Callable[[str], None] = lambda _: None,
 ) -> list[Point]:
     """Train every point that is not done yet, in directories beside `out`.
 
-    Points are runs like any other, so a sweep that was interrupted goes on where it
-    stopped.
+    Points are ordinary runs, so an interrupted sweep continues where it stopped.
 
     Args:
         config: the settings, with a sweep.
-        out: what the directories' names begin with.
-        overwrite: whether runs that are there are trained anew.
-        say: is told where a run goes on.
+        out: prefix of the directories' names.
+        overwrite: whether existing runs are trained again.
 
     Raises:
-        SettingsError: a point's settings are wrong; nothing has been trained then.
+        SettingsError: a point's settings are wrong; then nothing has been trained.
         OutputError: a directory is taken by another experiment.
-        SgTrainError: whatever keeps a run from being trained.
+        SgTrainError: as `train` does.
     """
     if "-" in config.corpus.paths:
         raise SettingsError(
-            "corpus.paths: a sweep reads its text more than once, which standard input "
-            "does not allow; sg-train prepare it first"
+            "corpus.paths: a sweep reads its text several times, which standard input "
+            "does not allow; run sg-train prepare first and train on its result"
         )
     points = list(_points(config, out, overwrite=overwrite))
     for point in points:
         if not point.is_done:
-            _train_point(point, say, overwrite=overwrite)
+            _train_point(point, overwrite=overwrite)
     return points
 
 
@@ -75,9 +72,12 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
     for settings in choose(config.sweep):
         where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
         of_point = config.with_settings({**settings, **no_sweep})
-        check_engine(of_point)
+        choose_engine(of_point)
         if of_point.hash() in seen:
-            raise SettingsError(f"sweep.values: {where} would be the same run twice")
+            raise SettingsError(
+                f"sweep.values: {where} is the same run as an earlier point; remove "
+                "one of them"
+            )
         seen.add(of_point.hash())
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
@@ -85,7 +85,7 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         if (
             is_begun
             and not overwrite
-            and run.load_record().get("config_hash") != of_point.hash()
+            and run.load_record().config_hash != of_point.hash()
         ):
             raise OutputError(
                 f"{where}: holds a run with other settings; give --overwrite or "
@@ -94,16 +94,20 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         yield Point(where, of_point, is_done)
 
 
-def _train_point(point: Point, say: Callable[[str], None], *, overwrite: bool) -> None:
+def _train_point(point: Point, *, overwrite: bool) -> None:
     run = RunDirectory(point.out)
     if checkpoint.has_any(run.checkpoints_directory) and not overwrite:
-        resume(point.out, (), say)
+        resume(point.out)
     else:
         train(point.config, point.out, overwrite=overwrite)
 
 
 def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
-    """Yield the settings of each point: the whole grid, or a sample without repeats."""
+    """Yield the settings of each point: the whole grid, or a sample without repeats.
+
+    >>> list(choose(SweepConfig(values={"training.seed": [1, 2]})))
+    [{'training.seed': 1}, {'training.seed': 2}]
+    """
     keys = list(sweep.values)
     total = math.prod(len(values) for values in sweep.values.values())
     if sweep.samples is None or sweep.samples >= total:
@@ -111,24 +115,29 @@ def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
             yield dict(zip(keys, combination, strict=True))
         return
     generator, numbers = random.Random(sweep.seed), dict[int, None]()
-    while len(numbers) < sweep.samples:  # not sample(), for which there may be too many
+    while len(numbers) < sweep.samples:  # random.sample() fails if there are too many
         numbers[generator.randrange(total)] = None
     for number in numbers:
         point, rest = {}, number
         for key, values in sweep.values.items():
-            rest, place = divmod(rest, len(values))
-            point[key] = values[place]
+            rest, index = divmod(rest, len(values))
+            point[key] = values[index]
         yield point
 
 
 def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
-    """Return `dimension=50,seed=1`; values that make no file name go by number."""
-    last_parts = [key.rpartition(".")[2] for key in settings]
-    parts = []
+    """Return a name such as `dimension=50,seed=1`; unfit values are numbered.
+
+    >>> sweep = SweepConfig(values={"model.dimension": ["50", "100"]})
+    >>> point_name({"model.dimension": "50"}, sweep)
+    'dimension=50'
+    """
+    last_names = [key.rpartition(".")[2] for key in settings]
+    fields = []
     for key, value in settings.items():
         short = key.rpartition(".")[2]
-        name = key if last_parts.count(short) > 1 else short
+        name = key if last_names.count(short) > 1 else short
         is_plain = isinstance(value, str) and _PLAIN.fullmatch(value)
         shown = value if is_plain else f"no{sweep.values[key].index(value) + 1}"
-        parts.append(f"{name}={shown}")
-    return ",".join(parts)
+        fields.append(f"{name}={shown}")
+    return ",".join(fields)

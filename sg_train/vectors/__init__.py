@@ -1,1 +1,1 @@
-"""Word vectors, whoever trained them: reading, writing and asking for neighbours."""
+"""Word vectors from any tool: reading, writing, look-ups and evaluation."""

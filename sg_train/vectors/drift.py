@@ -1,4 +1,4 @@
-"""How far words have moved from where they were."""
+"""How far words have moved between two sets of vectors."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ _WORDS_A_DIMENSION = 10
 
 @dataclass(frozen=True)
 class Drift:
-    """How near the words that two sets of vectors share are in both.
+    """Similarity of two sets of vectors over the words that they share.
 
     Attributes:
-        words: how many they share.
+        words: number of shared words.
         cosine: mean cosine of a word's two vectors.
-        aligned: the same after the rotation that brings the spaces nearest, so that
-            what counts is where words lie among one another. Unrelated spaces come to
-            sqrt(dimension / words) by it, so it is None where there are fewer than ten
-            words a dimension.
+        aligned: the same after the rotation that brings the two spaces closest, so
+            that only the positions of words relative to one another count. Unrelated
+            spaces score about sqrt(dimension / words), so it is None with fewer than
+            ten words per dimension.
     """
 
     words: int
@@ -30,23 +30,28 @@ class Drift:
 
 
 def measure_drift(before: WordVectors, after: WordVectors) -> Drift:
-    """Compare the vectors that words had with those that they have.
+    """Compare the vectors of words before and after.
 
     The rotation is the orthogonal R that maximises the mean cosine of x R and y for
     rows x and y of length 1: R = U V' where U S V' is the singular value decomposition
-    of X' Y, and the sum of the cosines is that of S (Schönemann 1966; Hamilton et al.
-    2016 use it so). Rows are taken by blocks, which bounds the memory.
+    of X' Y, and the sum of the cosines is the sum of S (Schönemann 1966; used this way
+    by Hamilton et al. 2016). Processing rows in blocks bounds the memory.
 
     Raises:
-        VectorsError: no word is in both, or the vectors are of different lengths.
+        VectorsError: the two share no word, their vectors have different lengths, or
+            some vectors are not finite.
+
+    >>> same = WordVectors(["a"], np.ones((1, 2), dtype=np.float32))
+    >>> round(measure_drift(same, same).cosine, 6)
+    1.0
     """
     words = [word for word in after.words if word in before]
     if not words:
-        raise VectorsError("no word is in both")
+        raise VectorsError("the two sets of vectors share no word")
     if before.dimension != after.dimension:
         raise VectorsError(
-            f"vectors of length {before.dimension} were there, and now of "
-            f"{after.dimension}"
+            f"vectors of length {before.dimension} cannot be compared with vectors of "
+            f"length {after.dimension}"
         )
     products = np.zeros((after.dimension, after.dimension))
     cosines = 0.0

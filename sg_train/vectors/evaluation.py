@@ -1,9 +1,8 @@
-"""How good word vectors are: word similarity and analogies.
+"""Evaluation of word vectors on word similarity and analogies.
 
-Scores are those of gensim's `evaluate_word_pairs` and `evaluate_word_analogies`:
-capitals do not matter unless told otherwise (of words that differ in capitals alone the
-most frequent one counts), and questions with a word that has no vector are left out and
-counted as missing.
+Scores match gensim's `evaluate_word_pairs` and `evaluate_word_analogies`: by default
+case is ignored (of words that differ only in case, the most frequent one counts), and
+questions with a word that has no vector are skipped and counted as missing.
 """
 
 from collections.abc import Sequence
@@ -11,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 
 from sg_train.choices import AnalogyMethod
 from sg_train.errors import VectorsError
-from sg_train.vectors.questions import (
+from sg_train.vectors.cosine import analogy_scores
+from sg_train.vectors.question_files import (
     AnalogyTest,
     SimilarityTest,
     read_analogies,
     read_similarity,
 )
-from sg_train.vectors.scores import analogy_scores
 from sg_train.vectors.word_vectors import WordVectors
 
 _QUESTIONS_AT_ONCE = 256
@@ -30,15 +28,16 @@ _QUESTIONS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Score:
-    """How vectors do in one test or in one section of it.
+    """The score of vectors on one test, or on one section of it.
 
     Attributes:
-        test: the file's name without its ending.
-        section: of an analogy test; `total` for all of them, empty for similarity.
+        test: the file's name without its extension.
+        section: section of an analogy test; `total` for all of them, empty for
+            similarity.
         measure: `spearman` or `accuracy`.
-        value: None where nothing could be scored.
-        scored: questions that counted.
-        missing: questions left out for a word without a vector.
+        value: None if nothing could be scored.
+        scored: number of questions scored.
+        missing: number of questions skipped because a word has no vector.
     """
 
     test: str
@@ -50,20 +49,20 @@ class Score:
 
     @property
     def is_total(self) -> bool:
-        """Whether it stands for the whole test."""
+        """Whether the score covers the whole test."""
         return self.section in ("", "total")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The tests to hold vectors against.
+    """The tests on which to score vectors.
 
     Attributes:
-        similarity: tests of word similarity.
-        analogies: tests of analogies.
-        restrict: look at the most frequent words alone, so many.
-        match_case: tell words apart that differ in capitals alone.
-        method: how analogies are answered.
+        similarity: word-similarity tests.
+        analogies: analogy tests.
+        restrict: use only this many of the most frequent words; None for all.
+        match_case: treat words that differ only in case as different words.
+        method: how to answer analogies.
     """
 
     similarity: Sequence[SimilarityTest] = ()
@@ -82,15 +81,15 @@ class Evaluation:
         match_case: bool = False,
         method: AnalogyMethod = "add",
     ) -> "Evaluation":
-        """Read the tests.
+        """Read the tests from files.
 
         Raises:
-            VectorsError: a file cannot be read, or two have the same name.
+            VectorsError: a file cannot be read, or two tests have the same name.
         """
         names = [path.stem for path in (*similarity, *analogies)]
         for name in names:
             if names.count(name) > 1:
-                raise VectorsError(f"two tests have the name {name}; rename a file")
+                raise VectorsError(f"two tests are named {name}; rename a file")
         return cls(
             [read_similarity(path) for path in similarity],
             [read_analogies(path) for path in analogies],
@@ -108,7 +107,7 @@ class Evaluation:
         ]
 
     def __call__(self, vectors: WordVectors) -> list[Score]:
-        """Score vectors in every test, in the order given."""
+        """Score vectors on every test, in the given order."""
         judged = vectors.most_frequent(self.restrict)
         lookup = _Lookup(judged.words, match_case=self.match_case)
         scores = [
@@ -121,7 +120,7 @@ class Evaluation:
 
 
 class _Lookup:
-    """Finds words whether or not capitals matter.
+    """Finds words, either matching or ignoring case.
 
     Attributes:
         first: (V,) int64: for each row, the first row whose word counts as the same.
@@ -141,9 +140,9 @@ class _Lookup:
         return None if -1 in rows else rows
 
     def same(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return (n, m): for each of n rows all rows that count as the same word.
+        """Return (n, m): for each of n rows, all rows that count as the same word.
 
-        Short lists are filled up with the row itself.
+        Short lists are padded with the row itself.
         """
         wanted = np.zeros(len(self.first), dtype=bool)
         wanted[rows] = True
@@ -162,7 +161,7 @@ def score_similarity(
     pairs: Sequence[tuple[str, str, float]],
     name: str,
 ) -> Score:
-    """Return Spearman's rank correlation of cosines and scores, ties by mean rank."""
+    """Return Spearman's rank correlation of cosines and scores; ties get mean ranks."""
     found = [(lookup.rows(pair[:2]), pair[2]) for pair in pairs]
     known = [(rows, score) for rows, score in found if rows is not None]
     value = None
@@ -172,8 +171,22 @@ def score_similarity(
         cosines = products.sum(axis=1)
         expected = np.array([score for _, score in known])
         if np.ptp(cosines) > 0 and np.ptp(expected) > 0:
-            value = float(scipy.stats.spearmanr(expected, cosines).statistic)
+            value = spearman(expected, cosines)
     return Score(name, "", "spearman", value, len(known), len(pairs) - len(known))
+
+
+def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Return Spearman's rank correlation of two series; ties get their mean rank.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0]))
+    0.5
+    """
+    return float(np.corrcoef(_mean_ranks(one), _mean_ranks(other))[0, 1])
+
+
+def _mean_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    _, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(sizes) - (sizes - 1) / 2)[groups])
 
 
 def _score_analogies(
@@ -212,7 +225,7 @@ def _answers(
     questions: NDArray[np.int64],
     method: AnalogyMethod,
 ) -> NDArray[np.int64]:
-    """Return the best row for each of (n, 3) questions, none of its own words."""
+    """Return the best row for each of (n, 3) questions, excluding its own words."""
     distinct, places = np.unique(questions, return_inverse=True)
     excluded = lookup.same(distinct)[places.reshape(questions.shape)]
     excluded = excluded.reshape(len(questions), -1)

@@ -1,7 +1,7 @@
-"""Words and their vectors, and what can be asked of them."""
+"""Words and their vectors: similarity, neighbours and analogies."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 
 from sg_train.choices import AnalogyMethod, VectorFormat
 from sg_train.errors import VectorsError
+from sg_train.vectors.cosine import analogy_scores, best_rows, unit
 from sg_train.vectors.formats import load_vectors, save_vectors
-from sg_train.vectors.rows import Rows
-from sg_train.vectors.scores import analogy_scores, best_rows, unit
 
 _ROWS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, repr=False)
-class WordVectors(Rows):
+class WordVectors:
     """Distinct words, most frequent first, and a vector for each.
 
     Attributes:
         words: V words.
-        matrix: (V, D) float32; may lie in a file that is mapped into memory.
+        matrix: (V, D) float32; may be a memory-mapped file.
 
     >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]], dtype=np.float32))
     >>> vectors["b"]
@@ -33,34 +32,43 @@ class WordVectors(Rows):
     False
     >>> round(vectors.similarity("a", "b"), 2)
     0.96
+    >>> [(word, round(cosine, 2)) for word, cosine in vectors.neighbors("a")]
+    [('b', 0.96)]
+    >>> vectors.most_frequent(1).words
+    ['a']
     """
+
+    words: Sequence[str]
+    matrix: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.words)
 
     @classmethod
     def load(cls, path: str | Path) -> "WordVectors":
-        """Read the vectors that a run has exported, or a vector file of any tool.
+        """Read the vectors that a run has exported, or a vector file from any tool.
 
-        word2vec text and binary, fastText's .vec, GloVe (these also by gzip),
-        safetensors and npy are told apart by content.
+        The content tells the format: word2vec text or binary, fastText's .vec, GloVe
+        (each also gzipped), safetensors or npy.
 
         Raises:
-            VectorsError: there is none, or it is damaged; the message has the line.
+            VectorsError: the file is missing or damaged; the message gives the line.
         """
-        rows = load_vectors(Path(path))
-        return cls(rows.words, rows.matrix)
+        return cls(*load_vectors(Path(path)))
 
     def save(self, path: str | Path, format: VectorFormat = "text") -> None:
-        """Write a file that other tools read, and check what was written.
+        """Write a file that other tools can read, and verify it.
 
         Args:
             path: the file; for `projector` a directory.
             format: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`.
 
         Raises:
-            VectorsError: a word holds white space, a vector is not finite, or there is
-                no such format.
+            VectorsError: a word contains white space, a vector is not finite, or the
+                format is unknown.
             OutputError: the file cannot be written.
         """
-        save_vectors(self, Path(path), format)
+        save_vectors(self.words, self.matrix, Path(path), format)
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, dimension {self.dimension})"
@@ -75,7 +83,7 @@ class WordVectors(Rows):
         """Return a word's vector, (D,) float32.
 
         Raises:
-            VectorsError: the word has none.
+            VectorsError: the word has no vector.
         """
         vector: NDArray[np.float32] = self.matrix[self.id(word)]
         return vector
@@ -100,7 +108,7 @@ class WordVectors(Rows):
         if row is not None:
             return row
         if not isinstance(word, str):
-            raise VectorsError(f"{word!r} is no word")
+            raise VectorsError(f"{word!r} is not a word; give a string")
         similar = [close for close in (word.lower(),) if close in self.ids]
         similar = similar or difflib.get_close_matches(word, self.words[:50_000], 3)
         hint = f"; similar words: {', '.join(similar)}" if similar else ""
@@ -125,24 +133,24 @@ class WordVectors(Rows):
         """Return the words whose vectors have the highest cosine with that of `word`.
 
         Args:
-            word: left out of the answer itself. Of several words, such as the items of
-                a basket, the mean of their vectors, each scaled to length 1, is what is
-                looked for. A vector of zeros has cosine 0 with every other.
+            word: one word, or several, such as the items of a basket; left out of the
+                answer. The query for several words is the mean of their vectors, each
+                scaled to length 1. A vector of zeros has cosine 0 with every other.
             top: how many words to return.
-            restrict: answer with the most frequent words alone, so many.
+            restrict: answer only with this many of the most frequent words.
 
         Returns:
-            (word, cosine) pairs, the nearest first, ties in the order of `words`.
+            (word, cosine) pairs, nearest first, ties in the order of `words`.
 
         Raises:
-            VectorsError: `word` has no vector.
+            VectorsError: a word has no vector, or no word is given.
         """
         if isinstance(word, str) or not isinstance(word, Iterable):
             words = [word]
         else:
             words = list(word)
         if not words:
-            raise VectorsError("no word is given whose neighbours to look for")
+            raise VectorsError("no word to look up; give at least one")
         own = np.array([self.id(each) for each in words])
         query = unit(self.unit_rows(own).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
@@ -162,15 +170,15 @@ class WordVectors(Rows):
         """Answer a : b :: c : ? with the words that fit best.
 
         Args:
-            a: left out of the answer itself, as are b and c.
+            a: left out of the answer, as are b and c.
             b: likewise.
             c: likewise.
             top: how many answers to return.
-            method: 3CosAdd or 3CosMul, see `scores.analogy_scores`.
-            restrict: answer with the most frequent words alone, so many.
+            method: 3CosAdd or 3CosMul, see `cosine.analogy_scores`.
+            restrict: answer only with this many of the most frequent words.
 
         Returns:
-            (word, score) pairs, the best first.
+            (word, score) pairs, best first.
 
         Raises:
             VectorsError: a word has no vector.
@@ -187,15 +195,15 @@ class WordVectors(Rows):
     def neighbor_table(
         self, count: int, top: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the nearest words of each of the most frequent words.
+        """Return the nearest neighbours of each of the most frequent words.
 
         Args:
             count: how many words to look up.
-            top: how many neighbours each.
+            top: how many neighbours to return per word.
 
         Returns:
-            (count, top) rows of the neighbours, the nearest first, and their cosines;
-            there are fewer columns if there are fewer words.
+            (count, top) rows of the neighbours, nearest first, and their cosines; a
+            small vocabulary gives fewer rows or columns.
         """
         top = min(top, len(self) - 1)
         asked = self.unit_rows(np.arange(min(count, len(self))))
@@ -214,13 +222,15 @@ class WordVectors(Rows):
         return rows, cosines
 
     def most_frequent(self, count: int | None) -> "WordVectors":
-        """Return the first `count` words, or all if it is None.
+        """Return the vectors of the first `count` words, or of all if it is None.
 
         Raises:
-            VectorsError: that is none.
+            VectorsError: `count` is below 1.
         """
         if count is not None and count < 1:
-            raise VectorsError(f"the most frequent {count} words are none")
+            raise VectorsError(
+                f"the number of most frequent words must be at least 1, not {count}"
+            )
         if count is None or count >= len(self):
             return self
         return WordVectors(self.words[:count], self.matrix[:count])
@@ -228,7 +238,7 @@ class WordVectors(Rows):
     def unit_blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield vectors scaled to length 1, a block of rows at a time.
 
-        A vector of zeros stays one. Blocks bound the memory that is needed beside a
+        A vector of zeros stays zero. Blocks bound the memory used in addition to a
         mapped file.
 
         Yields:
@@ -245,6 +255,8 @@ class WordVectors(Rows):
         self, scores: NDArray[np.float32], not_these: NDArray[np.int64], count: int
     ) -> list[tuple[str, float]]:
         if count < 1:
-            raise VectorsError(f"the {count} best words are none")
+            raise VectorsError(
+                f"the number of words to return must be at least 1, not {count}"
+            )
         rows = best_rows(scores, not_these, count).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]

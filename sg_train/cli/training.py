@@ -1,0 +1,197 @@
+"""Commands that train: train, resume, extend, config."""
+
+import json
+import logging
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sg_train.cli.app import TRAIN, app
+from sg_train.cli.options import (
+    ConfigFile,
+    Overrides,
+    Overwrite,
+)
+from sg_train.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sg_train.config import Config
+
+_LOG = logging.getLogger(__name__)
+
+
+@app.command(
+    rich_help_panel=TRAIN,
+    epilog="Example: sg-train train configs/tiny.yaml --set training.epochs=2 "
+    "--out runs/example",
+)
+def train(
+    config: ConfigFile = None,
+    *,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text or prepared corpus, instead of corpus.paths; can be repeated."
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(help="Run or vector file that provides initial vectors."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run directory; by default runs/ and the config's name."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train vectors from text and save them in a run directory.
+
+    If the config has a `sweep` section, train one run after another, in directories
+    named after --out.
+    """
+    if init_from is not None:
+        asked = f"model.init_from={_quoted(init_from)}"
+        overrides = [*(overrides or ()), asked]
+    settings = _load_config(config, overrides, corpus)
+    directory = out or _default_run(config, settings)
+    if settings.sweep.values:
+        _train_sweep(settings, directory, overwrite=overwrite)
+        return
+
+    from sg_train.training.train import train as train_run
+
+    train_run(settings, directory, overwrite=overwrite)
+    _log_trained(directory)
+
+
+@app.command(
+    rich_help_panel=TRAIN,
+    epilog="Example: sg-train resume runs/example --set training.epochs=3",
+)
+def resume(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    *,
+    overrides: Overrides = None,
+) -> None:
+    """Continue an interrupted run, or train a finished one longer.
+
+    Training continues from the newest sound checkpoint. Only training.epochs, threads
+    and loader_workers, and the sections checkpoint, distributed, evaluation and export,
+    can change.
+    """
+    from sg_train.training.train import resume as resume_run
+
+    resume_run(run, overrides or ())
+    _log_trained(run)
+
+
+@app.command(
+    rich_help_panel=TRAIN,
+    epilog="Example: sg-train extend runs/example data/sotu.txt --out runs/more",
+)
+def extend(
+    run: Annotated[Path, typer.Argument(help="A finished run.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(help="New text: files, directories, globs, or - for stdin."),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Directory of the new run.")],
+    anchor: Annotated[
+        bool,
+        typer.Option("--anchor", help="Keep the vectors of old words fixed."),
+    ] = False,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a finished run further on more text, and add its new words.
+
+    Counts are added up, new words join the vocabulary, and old words start from their
+    vectors. At the end, drift is reported: how far old words have moved.
+    """
+    from sg_train.training.extend import extend as extend_run
+
+    extend_run(
+        run,
+        texts,
+        out,
+        overrides or (),
+        anchor=anchor,
+        overwrite=overwrite,
+    )
+    _log_trained(out)
+
+
+@app.command(
+    rich_help_panel=TRAIN,
+    epilog="Example: sg-train config configs/tiny.yaml --set model.dimension=50",
+)
+def config(
+    config: ConfigFile = None,
+    *,
+    overrides: Overrides = None,
+    table: Annotated[
+        bool,
+        typer.Option("--table", help="Print a Markdown table of all settings instead."),
+    ] = False,
+) -> None:
+    """Print the settings that a run would use, as a YAML config."""
+    from sg_train.config import Config, settings_table
+
+    settings = Config.load(config, overrides or ())
+    typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path quoted for YAML, even if the file is called `none`."""
+    text = f"./{path}" if str(path).lower() in ("none", "null", "~") else str(path)
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _log_trained(run: Path) -> None:
+    quoted = shlex.quote(str(run))
+    _LOG.info("%s: trained; try sg-train neighbors %s WORD", run, quoted)
+
+
+def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> None:
+    from sg_train.training.sweep import train_sweep
+
+    points = train_sweep(settings, directory, overwrite=overwrite)
+    done = sum(point.is_done for point in points)
+    _LOG.info(
+        "%d runs trained, %d of them earlier; compare them with sg-train compare %s-*",
+        len(points),
+        done,
+        directory,
+    )
+
+
+def _load_config(
+    file: Path | None, overrides: list[str] | None, corpus: list[str] | None
+) -> "Config":
+    from sg_train.config import Config
+
+    try:
+        settings = Config.load(file, overrides or ())
+    except SettingsError as error:
+        if file is None or file.suffix in (".yaml", ".yml"):
+            raise
+        raise SettingsError(
+            f"{error}; {file} was read as the config: give text with --corpus, which "
+            "can be repeated"
+        ) from error
+    if corpus:
+        text = settings.corpus.model_copy(update={"paths": corpus})
+        settings = settings.model_copy(update={"corpus": text})
+    return settings
+
+
+def _default_run(file: Path | None, settings: "Config") -> Path:
+    named = [str(file)] if file else settings.corpus.paths
+    stem = Path(named[0]).name.split(".")[0] if named else ""
+    if not stem or not stem.replace("-", "").replace("_", "").isalnum():
+        raise SettingsError("no name for the run directory: give --out runs/NAME")
+    return Path("runs") / stem

@@ -1,0 +1,32 @@
+"""The settings of an experiment, all declared in `sections`."""
+
+from sg_train.config.loading import Config, differences, settings, settings_table
+from sg_train.config.sections import (
+    CheckpointConfig,
+    CorpusConfig,
+    DistributedConfig,
+    EvaluationConfig,
+    ExportConfig,
+    ModelConfig,
+    SamplingConfig,
+    SweepConfig,
+    TrainingConfig,
+    VocabularyConfig,
+)
+
+__all__ = [
+    "CheckpointConfig",
+    "Config",
+    "CorpusConfig",
+    "DistributedConfig",
+    "EvaluationConfig",
+    "ExportConfig",
+    "ModelConfig",
+    "SamplingConfig",
+    "SweepConfig",
+    "TrainingConfig",
+    "VocabularyConfig",
+    "differences",
+    "settings",
+    "settings_table",
+]

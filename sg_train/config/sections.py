@@ -1,0 +1,375 @@
+"""Every setting, declared once: type, default, range and description.
+
+The checks of YAML files and `--set`, the resolved config in a run directory and the
+table in docs/settings.md are all derived from these classes.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from sg_train.choices import (
+    Case,
+    EngineChoice,
+    Matrix,
+    OnBadText,
+    TokenizerName,
+    VectorFormat,
+)
+
+# YAML scalars are read as text, and the declared type of a setting decides what they
+# mean: `1e-3` is a number, `010` is ten, `on` is a boolean only where one is expected.
+_NONE_WORDS = ("", "~", "null", "none")
+
+
+def _none_if_named(value: object) -> object:
+    is_none = isinstance(value, str) and value.strip().lower() in _NONE_WORDS
+    return None if is_none else value
+
+
+def _list_of_one(value: object) -> object:
+    if _none_if_named(value) is None:
+        return []
+    return [value] if isinstance(value, str) else value
+
+
+_OrNone = BeforeValidator(_none_if_named)
+
+
+def _empty_if_none(value: object) -> object:
+    return {} if _none_if_named(value) is None else value
+
+
+_OrOne = BeforeValidator(_list_of_one)
+_OrEmpty = BeforeValidator(_empty_if_none)
+
+
+class Section(BaseModel):
+    """A section of the config; immutable, and strict about unknown settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CorpusConfig(Section):
+    """Which text is read, and how it is split into sentences and words."""
+
+    paths: Annotated[list[str], _OrOne] = Field(
+        default=[],
+        description="files, directories, globs, `-` for stdin, or one prepared corpus; "
+        "plain, gzip, bzip2, xz or zstd; `{rank}` stands for a process's number, so "
+        "that each of several processes reads its own text",
+    )
+    tokenizer: TokenizerName = Field(
+        default="words",
+        description="`words`: runs of letters, marks and digits; `whitespace`: text "
+        "that is already tokenised",
+    )
+    case: Case = Field(
+        default="lower",
+        description="how `words` treats capitals; `lower_turkic` lowers I to dotless ı",
+    )
+    phrases: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="file written by `sg-train phrases --model`: each of its phrases "
+        "becomes one word",
+    )
+    max_sentence_length: int = Field(
+        default=1000,
+        ge=2,
+        le=1_000_000,
+        description="maximum number of words in a sentence; longer lines are split",
+    )
+    errors: OnBadText = Field(
+        default="strict",
+        description="`strict` refuses invalid UTF-8 and NUL bytes, `replace` replaces "
+        "them",
+    )
+    memory_limit: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="megabytes of memory for distinct words while they are counted; "
+        "further words go to disk; by default half of the free memory",
+    )
+    prepared: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="directory of the prepared corpus; by default one in `corpora/`, "
+        "replaced when the text or a setting changes",
+    )
+
+
+class VocabularyConfig(Section):
+    """Which words get vectors."""
+
+    min_count: int = Field(
+        default=5, ge=1, description="leave out words that occur less often"
+    )
+    max_vocabulary: Annotated[int | None, _OrNone] = Field(
+        default=None, ge=2, description="keep only the N most frequent words"
+    )
+    extends: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="a run or prepared corpus whose words and counts are added to "
+        "those of the text, as `sg-train extend` does",
+    )
+
+
+class SamplingConfig(Section):
+    """Which windows and negatives are drawn from the text."""
+
+    window: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="maximum number of words to each side of the centre",
+    )
+    dynamic_window: bool = Field(
+        default=True,
+        description="draw each window's width from 1..window; otherwise always use the "
+        "whole window",
+    )
+    negatives: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="negatives per window, shared by all its pairs",
+    )
+    negative_exponent: float = Field(
+        default=0.75,
+        ge=-5,
+        le=5,
+        description="negatives are drawn in proportion to count ** exponent",
+    )
+    subsample: float = Field(
+        default=1e-4,
+        ge=0,
+        le=1,
+        description="thin out words above this share of the corpus; 0 keeps all",
+    )
+
+
+class ModelConfig(Section):
+    """The two embeddings and their initial values."""
+
+    dimension: int = Field(
+        default=100, ge=1, le=100_000, description="length of the vectors"
+    )
+    u_range: float = Field(
+        default=0.75,
+        ge=0,
+        le=1000,
+        description="u starts uniform in ±u_range / dimension",
+    )
+    v_range: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="v starts uniform in ±v_range / dimension",
+    )
+
+    init_from: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="a run or vector file that provides initial vectors for the words "
+        "that it has",
+    )
+    init_v: bool = Field(
+        default=True,
+        description="also take output vectors from model.init_from, if it is a run",
+    )
+
+    @model_validator(mode="after")
+    def _not_both_zero(self) -> "ModelConfig":
+        if self.u_range == self.v_range == 0:
+            raise ValueError(
+                "u_range and v_range are both 0, and zeros never learn; raise one"
+            )
+        return self
+
+    max_norm: Annotated[float | None, _OrNone] = Field(
+        default=None, gt=0, description="scale vectors longer than this back to it"
+    )
+    scale_grad_by_freq: bool = Field(
+        default=False,
+        description="divide a word's gradient by how often it occurs in the batch",
+    )
+
+
+class TrainingConfig(Section):
+    """How the model is trained."""
+
+    engine: EngineChoice = Field(
+        default="auto",
+        description="`fused`: fast, on the CPU; `autograd`: plain PyTorch, on any "
+        "device; `auto`: fused if it supports the other settings",
+    )
+    device: str = Field(
+        default="cpu", description="any torch device: `cpu`, `cuda`, `cuda:1`, `mps`"
+    )
+    epochs: int = Field(
+        default=5, ge=1, le=100_000, description="number of passes over the corpus"
+    )
+    learning_rate: float = Field(
+        default=0.05, gt=0, le=100, description="learning rate at the first word"
+    )
+    final_learning_rate: float = Field(
+        default=1e-4,
+        ge=0,
+        le=100,
+        description="learning rate at the last word; it falls linearly in between",
+    )
+    freeze_words: Annotated[int | None, _OrNone] = Field(
+        default=0,
+        ge=0,
+        description="keep vectors from model.init_from fixed for the first N words of "
+        "training (counted as `words kept` by `sg-train vocab`); null: to the end",
+    )
+    batch_size: int = Field(
+        default=256,
+        ge=1,
+        le=1_000_000,
+        description="windows per step of the autograd engine; the fused engine uses 1",
+    )
+    loader_workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="processes that draw windows ahead for the autograd engine",
+    )
+    threads: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="number of training threads; by default one per available CPU",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="give the same bytes whatever `threads` is: train with one thread",
+    )
+    seed: int = Field(
+        default=1, ge=0, lt=2**63, description="seed of every random draw"
+    )
+
+
+class DistributedConfig(Section):
+    """How processes that torchrun launches train together."""
+
+    round_words: int = Field(
+        default=500_000,
+        ge=1,
+        description="words that all ranks together train on between two exchanges",
+    )
+    frequent_rows: int = Field(
+        default=4096,
+        ge=1,
+        description="rows of the most frequent words in every exchange; four times as "
+        "many in every fourth one, and so on",
+    )
+    timeout_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=1e6,
+        description="seconds before an unresponsive rank is declared lost",
+    )
+
+
+class CheckpointConfig(Section):
+    """How often a run saves what it needs to resume."""
+
+    every_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="seconds between checkpoints; each epoch also ends with one, if "
+        "that takes less than a fiftieth of the time",
+    )
+
+
+class EvaluationConfig(Section):
+    """The tests scored during training; the scores go into metrics.jsonl."""
+
+    similarity: Annotated[list[Path], _OrOne] = Field(
+        default=[], description="similarity tests: two words and a score per line"
+    )
+    analogies: Annotated[list[Path], _OrOne] = Field(
+        default=[],
+        description="analogy tests: four words per line, under `: section` headings",
+    )
+    restrict: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="score using only the N most frequent words",
+    )
+    every_words: Annotated[int | None, _OrNone] = Field(
+        default=None,
+        ge=1,
+        description="words between two evaluations; by default one epoch",
+    )
+    stop_on: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="test (file name without its ending) to stop on: training stops "
+        "when its score no longer rises, and the best weights are kept",
+    )
+    patience: int = Field(
+        default=3,
+        ge=1,
+        description="stop after N evaluations in a row without a better score",
+    )
+    tensorboard: bool = Field(
+        default=False,
+        description="write loss, learning rate, speed, scores and finally the vectors "
+        "to `tensorboard/` in the run directory",
+    )
+
+    @model_validator(mode="after")
+    def _stop_on_a_test(self) -> "EvaluationConfig":
+        names = [path.stem for path in (*self.similarity, *self.analogies)]
+        if len(set(names)) < len(names):
+            raise ValueError("two tests have the same name; rename a file")
+        if self.stop_on is not None and self.stop_on not in names:
+            raise ValueError(
+                f"stop_on={self.stop_on} is not the name of a test; the tests are "
+                f"{', '.join(names) or 'missing: set similarity or analogies'}"
+            )
+        return self
+
+
+class ExportConfig(Section):
+    """The vectors that a finished run exports."""
+
+    matrix: Matrix = Field(
+        default="u",
+        description="`u` (input vectors), `v` (output vectors) or their `sum`",
+    )
+    format: VectorFormat = Field(
+        default="text",
+        description="word2vec's text or binary format, GloVe's, arrays (safetensors, "
+        "npy), or a directory for TensorBoard's projector",
+    )
+
+
+class SweepConfig(Section):
+    """Many runs from one config: every combination of the values, or a sample."""
+
+    values: Annotated[dict[str, Annotated[list[Any], _OrOne]], _OrEmpty] = Field(
+        default={},
+        description="lists of values by dotted key, such as `training.seed: [1, 2, 3]`",
+    )
+    samples: Annotated[int | None, _OrNone] = Field(
+        default=None, ge=1, description="draw N combinations instead of trying all"
+    )
+    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of the sample")
+
+    @model_validator(mode="after")
+    def _none_empty(self) -> "SweepConfig":
+        for key, values in self.values.items():
+            if not values or key.startswith("sweep."):
+                raise ValueError(
+                    f"values: {key} cannot be swept over {values}; give at least one "
+                    "value, and no setting of the section sweep"
+                )
+        return self

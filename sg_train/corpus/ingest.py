@@ -1,0 +1,61 @@
+"""The first pass over a text: counts words and writes provisional ids to disk."""
+
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from sg_train.config import CorpusConfig
+from sg_train.corpus.counts import WordCounts
+from sg_train.corpus.reader import read_chunks
+from sg_train.corpus.splitting import split_texts
+from sg_train.corpus.spool import Spool
+from sg_train.corpus.tokenizer import make_tokenizer
+from sg_train.system.machine import available_memory
+
+_BYTES_PER_WORD = 400  # in memory, including its entries in lists and tables
+
+
+def read_text(
+    corpus: CorpusConfig,
+    files: list[str],
+    spool: Spool,
+    directory: Path,
+    threads: int,
+) -> WordCounts:
+    """Read text files into a spool and count their words.
+
+    Args:
+        corpus: how to split the text.
+        files: the files to read, in this order.
+        spool: receives the ids and sentence lengths.
+        directory: where to write words that do not fit in memory.
+        threads: how many threads split text.
+
+    Raises:
+        CorpusError: a file cannot be read.
+    """
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
+    counts = WordCounts(tokenizer, directory, _most_words(corpus.memory_limit))
+    chunks = chain.from_iterable(
+        read_chunks(file, tokenizer.separators, corpus.errors) for file in files
+    )
+    with spool, progress_bar("reading") as bar:
+        for text in split_texts(chunks, tokenizer.fold, threads):
+            ids, line_starts = counts.encode(text)
+            spool.write(ids, line_starts, ends_line=text.ends_line)
+            bar.update(len(ids))
+    return counts
+
+
+def _most_words(megabytes: int | None) -> int | None:
+    free = available_memory()
+    if megabytes is None:
+        return None if free is None else free // 2 // _BYTES_PER_WORD
+    return megabytes * 1_000_000 // _BYTES_PER_WORD
+
+
+def progress_bar(description: str) -> "tqdm[Any]":
+    """Return a progress bar in words; it is hidden if stderr is not a terminal."""
+    return tqdm(desc=description, unit=" words", unit_scale=True, disable=None)

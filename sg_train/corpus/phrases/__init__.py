@@ -1,0 +1,1 @@
+"""Finds, saves and joins the phrases of a text."""

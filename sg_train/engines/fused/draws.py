@@ -1,0 +1,178 @@
+"""The draws of a sentence: which words are kept, window widths, negatives.
+
+They equal those of `sampling.draws`, number for number. Each kind of draw has a
+separate loop, which the compiler vectorises.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.blocks import BlockRef
+from sg_train.engines.fused.compiling import inline
+from sg_train.engines.fused.layout import SLOTS, Sentence
+from sg_train.sampling.draws import GOLDEN, MULTIPLIERS, Purpose
+from sg_train.sampling.windows import SamplingPlan
+
+_GOLDEN = np.uint64(GOLDEN)
+_FIRST, _SECOND = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
+_U27, _U30, _U31, _U32 = (np.uint64(shift) for shift in (27, 30, 31, 32))
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+
+
+class Draws(NamedTuple):
+    """Keys and tables of the draws in a block; see `sampling.windows.SamplingPlan`."""
+
+    keep_key: np.uint64
+    window_key: np.uint64
+    negative_key: np.uint64
+    keep_limits: NDArray[np.uint32]  # the last one applies to all later words
+    negative_table: NDArray[np.uint64]  # (V,) alias in the high half, coin in the low
+    window: int
+    dynamic: bool
+    negatives: int  # K
+
+
+def make_draws(
+    plan: SamplingPlan,
+    limits: NDArray[np.uint32],
+    table: NDArray[np.uint64],
+    ref: BlockRef,
+) -> Draws:
+    """Collect the keys and tables of the draws in a block.
+
+    Args:
+        plan: the settings.
+        limits: from `trim_limits`.
+        table: from `pack_table`.
+        ref: the block and the epoch.
+    """
+    keep, window, negative = (
+        np.uint64(plan.key(ref.epoch, ref.block, purpose))
+        for purpose in (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
+    )
+    return Draws(
+        keep,
+        window,
+        negative,
+        limits,
+        table,
+        plan.window,
+        plan.dynamic,
+        plan.negatives,
+    )
+
+
+def trim_limits(limits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Keep only the first of the trailing limits that mean "always keep".
+
+    Most words are rare and always kept, so the remaining limits stay in the nearest
+    cache.
+    """
+    thinned = np.flatnonzero(limits < np.iinfo(np.uint32).max)
+    last = thinned[-1] + 1 if len(thinned) else 0
+    return np.append(limits[:last], np.iinfo(np.uint32).max).astype(np.uint32)
+
+
+def pack_table(table: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Put a cell's coin and alias into one number, so that one read fetches both."""
+    return table[:, 0] | table[:, 1].astype(np.uint64) << np.uint64(32)
+
+
+@inline
+def draw_sentence(
+    ids: NDArray[np.int32],
+    start: int,
+    end: int,
+    seen: int,
+    draws: Draws,
+    sentence: Sentence,
+) -> int:
+    """Make all draws of a sentence; return how many words are kept.
+
+    Args:
+        ids: the block's words.
+        start: where the sentence starts in `ids`.
+        end: where it ends.
+        seen: words of the block kept before it.
+        draws: keys and tables.
+        sentence: receives the draws.
+    """
+    kept: int = _keep_words(ids, start, end, draws, sentence)
+    _draw_reaches(kept, draws, sentence)
+    _draw_negatives(kept, draws, sentence)
+    _note_repeats(kept, seen, sentence)
+    return kept
+
+
+@inline
+def _bits(key: np.uint64, place: int) -> np.uint64:
+    """Return the 64 random bits at a place of a stream; see `sampling.draws`."""
+    bits = key + (np.uint64(place) + np.uint64(1)) * _GOLDEN
+    bits = (bits ^ (bits >> _U30)) * _FIRST
+    bits = (bits ^ (bits >> _U27)) * _SECOND
+    return bits ^ (bits >> _U31)
+
+
+@inline
+def _keep_words(
+    ids: NDArray[np.int32], start: int, end: int, draws: Draws, sentence: Sentence
+) -> int:
+    """Subsample a sentence; return how many words are kept."""
+    for i in range(end - start):
+        sentence.bits[i] = _bits(draws.keep_key, start + i)
+    kept, last = 0, len(draws.keep_limits) - 1
+    for i in range(end - start):
+        word = ids[start + i]
+        sentence.words[kept] = word
+        sentence.positions[kept] = start + i
+        limit = draws.keep_limits[min(word, last)]
+        kept += int(sentence.bits[i] >> _U32 <= limit)
+    return kept
+
+
+@inline
+def _draw_reaches(kept: int, draws: Draws, sentence: Sentence) -> None:
+    """Draw the window width of each centre of a sentence."""
+    for i in range(kept):
+        high = _bits(draws.window_key, sentence.positions[i]) >> _U32
+        drawn = np.int32((high * np.uint64(draws.window)) >> _U32)
+        sentence.reach[i] = drawn + 1 if draws.dynamic else draws.window
+
+
+@inline
+def _draw_negatives(kept: int, draws: Draws, sentence: Sentence) -> None:
+    """Draw the negatives of a sentence's centres: first all with k = 0, and so on."""
+    count, cells = draws.negatives, np.uint64(len(draws.negative_table))
+    longest = len(sentence.words)
+    for k in range(count):
+        for i in range(kept):
+            place = np.int64(sentence.positions[i]) * count + k
+            sentence.bits[i] = _bits(draws.negative_key, place)
+        for i in range(kept):
+            bits = sentence.bits[i]
+            cell = ((bits >> _U32) * cells) >> _U32
+            entry = draws.negative_table[cell]
+            alias = entry >> _U32
+            # All ones for the cell's own word; a branch would be unpredictable.
+            own = np.int64((bits & _LOW_HALF) - (entry & _LOW_HALF)) >> 63
+            word = np.int64(alias) ^ (np.int64(cell ^ alias) & own)
+            sentence.negatives[k * longest + i] = word
+
+
+@inline
+def _note_repeats(kept: int, seen: int, sentence: Sentence) -> None:
+    """Prepare a cheap test of whether a window holds a word twice.
+
+    `repeats[i]` becomes the last place, counted in kept words from the start of the
+    block, whose word occurs again at or before i. So a window from `low` to `high` can
+    hold a word twice only if repeats[high] >= seen + low. Words that share a slot of
+    the table count as repeats; a merge that finds none does no harm.
+    """
+    repeat = np.int64(-1)
+    for i in range(kept):
+        slot = sentence.words[i] & (SLOTS - 1)
+        repeat = max(repeat, sentence.last_seen[slot])
+        sentence.last_seen[slot] = seen + i
+        sentence.repeats[i] = repeat

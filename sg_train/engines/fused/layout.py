@@ -1,0 +1,297 @@
+"""The kernel's data: the sizes that it is compiled for, and each thread's scratch.
+
+    W  lanes of a vector               R  floats per row: the dimension, padded to W
+    m  context words of a window       K  negatives per window
+    T  targets per tile                C  tiles: C * T >= 1 + K, the centre first
+    S  room for the 2 * T numbers of a pair of contexts, in whole vectors
+    H  hot words, the most frequent ones
+    V  words of the vocabulary
+
+A row is given by the flat index at which it starts in u or v.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.engines.simd import native_lanes
+from sg_train.sampling.windows import SamplingPlan
+
+SLOTS = 4096  # of the table that notices repeats; a power of two
+EXCLUDED = np.float32(-1e30)  # the bias of a lane that takes no part: loss 0, c 0
+
+_CACHE_LINE = 64  # bytes, and the widest vectors
+_WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
+# How often all threads together may touch the row of the most frequent word before
+# its copies are synchronised: with ten times as many touches, learning suffers.
+_TOUCHES = 256
+_WINDOWS_PER_COPY = 8  # with fewer, handing over takes longer than it saves
+_MOST_COPIES = 1024
+
+
+class Shape(NamedTuple):
+    """The sizes that code is compiled for; a tuple's length is part of its type."""
+
+    row: int  # R
+    stride: int  # S: 2 * T, rounded up to whole vectors
+    lanes: tuple[int, ...]  # W zeros
+    tile: tuple[int, ...]  # T zeros
+    frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
+
+
+class HotRows(NamedTuple):
+    """One thread's copies of the rows of hot words; see `hot_rows`."""
+
+    size: int  # H
+    shift: int  # rows between a hot word's row and its copy
+    windows: int  # from one hand-over to the next
+    handed_over_u: NDArray[np.float32]  # (H * R,) the copies after the last hand-over
+    handed_over_v: NDArray[np.float32]  # (H * R,)
+
+
+class FrozenRows(NamedTuple):
+    """Rows that stay fixed; see `frozen`."""
+
+    u: NDArray[np.bool_]  # (V,), empty where none may be frozen
+    v: NDArray[np.bool_]  # (V,)
+    spare: int  # a row of this thread that is never read
+
+
+class Sentence(NamedTuple):
+    """The draws of a sentence, made when it begins."""
+
+    bits: NDArray[np.uint64]  # (longest,) raw draws
+    words: NDArray[np.int32]  # (longest,) the kept words
+    positions: NDArray[np.int32]  # (longest,) their positions in the block
+    reach: NDArray[np.int32]  # (longest,) words to each side
+    negatives: NDArray[np.int32]  # (K * longest,) those with k = 0 first
+    repeats: NDArray[np.int64]  # (longest,) see `draws._note_repeats`
+    last_seen: NDArray[np.int64]  # (SLOTS,)
+
+
+class Window(NamedTuple):
+    """The rows of one window."""
+
+    contexts: NDArray[np.int64]  # (2 * window + 1,) rows of u
+    targets: NDArray[np.int64]  # (C * T,) rows of v, the centre's first
+    contexts_to: NDArray[np.int64]  # (2 * window + 1,) where moved rows are written,
+    targets_to: NDArray[np.int64]  # (C * T,)  if some may be frozen
+    coming: NDArray[np.int64]  # (2 + K,) rows that a later window needs
+
+
+class Step(NamedTuple):
+    """The numbers of one step."""
+
+    pairs: NDArray[np.float32]  # (C * (window + 1) * S,) x of each pair, then its c
+    slots: NDArray[np.int64]  # (2 * window + 1,) where a context's c begin in a tile
+    signs: NDArray[np.float32]  # (C * S,) -1 in the centre's lanes, else 1
+    bias: NDArray[np.float32]  # (2 * C * S,) EXCLUDED or 0: full pairs, then odd ones
+    held_u: NDArray[np.float32]  # ((2 * window + 1) * W,) moves by earlier tiles
+    held_v: NDArray[np.float32]  # (C * T * W,)
+    held_rows: NDArray[np.int64]  # (C * T,) multiples of W
+
+
+class Scratch(NamedTuple):
+    """One thread's memory, grouped by how long its content lasts."""
+
+    sentence: Sentence
+    window: Window
+    step: Step
+    hot: HotRows
+    frozen: FrozenRows
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How weights and scratch lie in memory.
+
+    Attributes:
+        plan: window, negatives and tables.
+        vocabulary_size: V.
+        dimension: D.
+        threads: how many share the weights.
+        shape: the sizes that code is compiled for.
+        hot: H; 0 with one thread.
+        windows: number of windows between two hand-overs.
+        has_frozen: whether rows may be frozen.
+    """
+
+    plan: SamplingPlan
+    vocabulary_size: int
+    dimension: int
+    threads: int
+    shape: Shape
+    hot: int
+    windows: int
+    has_frozen: bool
+
+    def new_rows(self) -> NDArray[np.float32]:
+        """Return zeros for one matrix, (rows * R,) float32.
+
+        The first V rows are the words'; the threads' own rows follow.
+        """
+        own = self.hot + 1 if self.threads > 1 or self.has_frozen else 0
+        rows = self.vocabulary_size + self.threads * own
+        return _zeros(rows * self.shape.row, np.float32)
+
+    def matrix(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the words' vectors, (V, D) float32, a view of `new_rows`."""
+        whole = rows.reshape(-1, self.shape.row)
+        return whole[: self.vocabulary_size, : self.dimension]
+
+    def scratch(self, thread: int, longest: int) -> Scratch:
+        """Return the memory for one thread.
+
+        Args:
+            thread: its number, from 0.
+            longest: maximum number of words in a sentence.
+        """
+        shape, plan, longest = self.shape, self.plan, max(1, longest)
+        width, tile = len(shape.lanes), len(shape.tile)
+        targets = _tiles(plan.negatives, tile) * tile
+        contexts = 2 * plan.window + 1
+        signs, bias = _signs_and_bias(plan.negatives, shape)
+        shift = self.vocabulary_size + thread * (self.hot + 1)
+        return Scratch(
+            Sentence(
+                bits=_zeros(longest, np.uint64),
+                words=_zeros(longest, np.int32),
+                positions=_zeros(longest, np.int32),
+                reach=_zeros(longest, np.int32),
+                negatives=_zeros(longest * plan.negatives, np.int32),
+                repeats=_zeros(longest, np.int64),
+                last_seen=_zeros(SLOTS, np.int64),
+            ),
+            Window(
+                contexts=_zeros(contexts, np.int64),
+                targets=_zeros(targets, np.int64),
+                contexts_to=_zeros(contexts, np.int64),
+                targets_to=_zeros(targets, np.int64),
+                coming=_zeros(2 + plan.negatives, np.int64),
+            ),
+            Step(
+                pairs=_zeros(
+                    targets // tile * (plan.window + 1) * shape.stride, np.float32
+                ),
+                slots=_zeros(contexts, np.int64),
+                signs=signs,
+                bias=bias,
+                held_u=_zeros(contexts * width, np.float32),
+                held_v=_zeros(targets * width, np.float32),
+                held_rows=np.arange(0, targets * width, width, dtype=np.int64),
+            ),
+            HotRows(
+                size=self.hot,
+                shift=shift,
+                windows=self.windows,
+                handed_over_u=_zeros(self.hot * shape.row, np.float32),
+                handed_over_v=_zeros(self.hot * shape.row, np.float32),
+            ),
+            FrozenRows(
+                u=_zeros(0, np.bool_),
+                v=_zeros(0, np.bool_),
+                spare=(shift + self.hot) * shape.row,
+            ),
+        )
+
+
+def lay_out(
+    plan: SamplingPlan,
+    vocabulary_size: int,
+    dimension: int,
+    *,
+    busiest: float,
+    threads: int = 1,
+    has_frozen: bool = False,
+    lanes: int | None = None,
+) -> Layout:
+    """Choose the sizes.
+
+    Targets (the centre and its negatives) are split evenly among as few tiles as the
+    registers allow. With several threads, each has copies of as many frequent words'
+    rows as can be handed over in time.
+
+    Args:
+        plan: window, negatives and tables.
+        vocabulary_size: V.
+        dimension: D.
+        busiest: touches per window of the row that is touched most often.
+        threads: how many train at the same time.
+        has_frozen: whether rows may be frozen.
+        lanes: the vector width in float32, by default the processor's own.
+    """
+    lanes = lanes or native_lanes()
+    targets = 1 + plan.negatives
+    tile = -(-targets // -(-targets // _WIDEST_TILE[lanes]))
+    windows = max(1, int(_TOUCHES / (threads * busiest)))
+    hot = min(windows // _WINDOWS_PER_COPY, _MOST_COPIES, vocabulary_size)
+    shape = Shape(
+        row=-(-dimension // lanes) * lanes,
+        stride=-(-2 * tile // lanes) * lanes,
+        lanes=(0,) * lanes,
+        tile=(0,) * tile,
+        frozen=(),
+    )
+    return Layout(
+        plan=plan,
+        vocabulary_size=vocabulary_size,
+        dimension=dimension,
+        threads=threads,
+        shape=shape,
+        hot=hot if threads > 1 else 0,
+        windows=windows,
+        has_frozen=has_frozen,
+    )
+
+
+def freeze(
+    scratch: Scratch, u: NDArray[np.bool_], v: NDArray[np.bool_], shape: Shape
+) -> tuple[Scratch, Shape]:
+    """Return scratch and shape for a block in which rows are frozen.
+
+    The thread keeps no copies of hot rows in such a block.
+    """
+    hot, nothing = scratch.hot, scratch.hot.handed_over_u[:0]
+    return (
+        scratch._replace(
+            frozen=scratch.frozen._replace(u=u, v=v),
+            hot=hot._replace(size=0, handed_over_u=nothing, handed_over_v=nothing),
+        ),
+        shape._replace(frozen=(0,)),
+    )
+
+
+def _tiles(negatives: int, tile: int) -> int:
+    return -(-(1 + negatives) // tile)
+
+
+def _signs_and_bias(
+    negatives: int, shape: Shape
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    tile = len(shape.tile)
+    tiles = _tiles(negatives, tile)
+    signs = _zeros((tiles, shape.stride), np.float32)
+    signs[:] = 1
+    signs[0, [0, tile]] = -1
+    bias = _zeros((2, tiles, shape.stride), np.float32)
+    bias[:] = EXCLUDED
+    for target in range(1 + negatives):
+        which, lane = divmod(target, tile)
+        bias[:, which, lane] = 0
+        bias[0, which, lane + tile] = 0
+    return signs.reshape(-1), bias.reshape(-1)
+
+
+def _zeros(shape: int | tuple[int, ...], dtype: type) -> NDArray[Any]:
+    """Return zeros that share no cache line with anything else.
+
+    Two threads that write to one line, each to its own part, wait for one another; and
+    some processors fetch lines in pairs.
+    """
+    alignment = 2 * _CACHE_LINE
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.zeros(size + 2 * alignment, dtype=np.uint8)
+    start = -room.ctypes.data % alignment
+    return room[start : start + size].view(dtype).reshape(shape)

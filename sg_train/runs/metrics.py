@@ -1,0 +1,83 @@
+"""The metrics of a run: the lines of metrics.jsonl."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from sg_train.errors import RunError
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore"))
+class MetricsLine:
+    """A part of the run, or an evaluation, which has `scores` and no `loss`.
+
+    Attributes:
+        words: trained since the run began, up to the end of the part.
+        seconds: likewise, without the time for evaluations.
+        epoch: of the part's last block, from 0.
+        loss: mean over the part's pairs; None if it has none.
+        learning_rate: at the part's last word.
+        words_per_second: over the part, or over the last second if that is longer.
+        exchange_seconds: spent exchanging by the first of several ranks since it began.
+        exchange_bytes: sent by that rank, likewise.
+        scores: by test; None if nothing could be scored.
+    """
+
+    words: int
+    seconds: float
+    epoch: int = 0
+    loss: float | None = None
+    learning_rate: float | None = None
+    words_per_second: float | None = None
+    exchange_seconds: float | None = None
+    exchange_bytes: int | None = None
+    scores: dict[str, float | None] | None = None
+
+    def to_json(self) -> bytes:
+        """Return the line, including its newline.
+
+        >>> MetricsLine(10, 0.5, loss=2.0).to_json().decode().strip()
+        '{"words": 10, "seconds": 0.5, "epoch": 0, "loss": 2.0}'
+        """
+        always = ("loss",) if self.scores is None else ("scores",)
+        values = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None or field.name in always
+        }
+        return json.dumps(values).encode() + b"\n"
+
+
+_ADAPTER = TypeAdapter(MetricsLine)
+
+
+def load_metrics(file: Path) -> list[MetricsLine]:
+    """Read the lines of a metrics file, except one that is still being written.
+
+    Raises:
+        RunError: the file cannot be read, or another line is damaged.
+    """
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RunError(f"cannot read {file}: {error.strerror}") from error
+    return [
+        _load_line(line, f"{file}, line {number}")
+        for number, line in enumerate(lines[:-1], start=1)
+    ]
+
+
+def _load_line(line: bytes, where: str) -> MetricsLine:
+    try:
+        return _ADAPTER.validate_json(line)
+    except (ValidationError, ValueError) as error:
+        raise RunError(f"{where}: damaged; remove the line") from error
+
+
+def trained_lines(lines: Sequence[MetricsLine]) -> list[MetricsLine]:
+    """Return the lines that have a loss."""
+    return [line for line in lines if line.loss is not None]

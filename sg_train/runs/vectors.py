@@ -1,0 +1,73 @@
+"""The vectors of a run, from its weights and its vocabulary."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sg_train.choices import Matrix
+from sg_train.corpus.vocabulary import Vocabulary
+from sg_train.errors import RunError
+from sg_train.runs.checkpoint import Weights, load_weights
+from sg_train.runs.directory import RunDirectory
+from sg_train.vectors.word_vectors import WordVectors
+
+
+def load_run_weights(run: RunDirectory) -> tuple[Sequence[str], Weights]:
+    """Read the words, V of them, and both matrices, `u` and `v`, (V, D) float32.
+
+    Raises:
+        CorpusError: the vocabulary is damaged.
+        RunError: the run is not done or its files do not belong together.
+    """
+    run.check_done()
+    words = Vocabulary.load(run.vocabulary_file).words
+    weights = load_weights(run.weights_file)
+    if len(words) != len(weights["u"]):
+        raise RunError(
+            f"{run.path}: {len(words)} words in the vocabulary, but "
+            f"{len(weights['u'])} vectors; train the run again"
+        )
+    return words, weights
+
+
+def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVectors:
+    """Read the trained vectors: `u`, `v` or their `sum`, by default those exported.
+
+    Raises:
+        CorpusError: the vocabulary is damaged.
+        RunError: the run is not done or its files do not belong together.
+    """
+    matrix = matrix or run.load_config().export.matrix
+    vectors = to_vectors(*load_run_weights(run), matrix)
+    if not np.isfinite(vectors.matrix).all():
+        raise RunError(
+            f"{run.path}: some of its weights are not finite; train it again"
+        )
+    return vectors
+
+
+def to_vectors(words: Sequence[str], weights: Weights, matrix: Matrix) -> WordVectors:
+    """Join words and weights.
+
+    Args:
+        words: V of them.
+        weights: `u` and `v`, (V, D) float32.
+        matrix: which of them, or their sum.
+
+    >>> ones = np.ones((1, 2), dtype=np.float32)
+    >>> to_vectors(["a"], {"u": ones, "v": ones}, "sum")["a"]
+    array([2., 2.], dtype=float32)
+    """
+    if matrix == "sum":
+        return WordVectors(words, weights["u"] + weights["v"])
+    return WordVectors(words, weights[matrix])
+
+
+def export_run(run: RunDirectory) -> None:
+    """Write the vectors that the run's config asks for.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    form = run.load_config().export.format
+    load_run_vectors(run).save(run.vectors_file(form), form)

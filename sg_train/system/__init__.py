@@ -1,0 +1,1 @@
+"""Access to the machine and operating system: files, memory, threads, processes."""

@@ -1,0 +1,201 @@
+"""Initial vectors of a run, from another run or from any vector file."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sg_train.config import Config, ModelConfig
+from sg_train.errors import SettingsError, SgTrainError, VectorsError
+from sg_train.model import SkipGram
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.vectors import load_run_vectors, load_run_weights
+from sg_train.vectors.drift import measure_drift
+from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.word_vectors import WordVectors
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class InitialVectors:
+    """The vectors that words of a run start with.
+
+    Attributes:
+        words: n words of the vocabulary, in its order.
+        has_v: whether they also start with output vectors from the same source.
+        u: (n, D) float32, their input vectors; None if only the words are known: on
+            ranks other than the first, and in a resumed run.
+        v: (n, D) float32, their output vectors; None as above, or without `has_v`.
+    """
+
+    words: Sequence[str]
+    has_v: bool
+    u: NDArray[np.float32] | None = None
+    v: NDArray[np.float32] | None = None
+
+    def rows(
+        self, vocabulary: Sequence[str]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return (V,) bool each: which rows of u and of v start with such a vector."""
+        known = frozenset(self.words)
+        u = np.fromiter((word in known for word in vocabulary), bool, len(vocabulary))
+        return u, u & self.has_v
+
+    def words_only(self) -> "InitialVectors":
+        """Return the words without their vectors."""
+        return replace(self, u=None, v=None)
+
+    def copy_into(self, model: SkipGram, vocabulary: Sequence[str]) -> None:
+        """Copy the vectors into the model's rows; all other rows stay unchanged."""
+        rows = torch.from_numpy(np.flatnonzero(self.rows(vocabulary)[0]))
+        for embedding, matrix in (
+            (model.u_embeddings, self.u),
+            (model.v_embeddings, self.v),
+        ):
+            if matrix is not None:
+                with torch.no_grad():
+                    weight = embedding.weight
+                    weight[rows] = torch.from_numpy(matrix).to(weight.device)
+
+
+def check_init_from(config: Config, run: RunDirectory) -> None:
+    """Refuse a `model.init_from` that cannot work, before any work is done.
+
+    Raises:
+        VectorsError: the path does not exist.
+        SettingsError: it is the run itself, which is about to be replaced.
+    """
+    if config.model.init_from is None:
+        return
+    path = Path(config.model.init_from)
+    if not path.exists():
+        raise VectorsError(f"model.init_from={path}: no such file or directory")
+    if path.resolve() == run.path.resolve():
+        raise SettingsError(
+            f"model.init_from={path}: this is the run's own directory; choose another "
+            "--out"
+        )
+
+
+def read_initial_vectors(
+    config: ModelConfig, vocabulary: Sequence[str]
+) -> InitialVectors | None:
+    """Read the vectors that `config.init_from` names, for the words that it has.
+
+    A run has u and v; the vectors of a file become u.
+
+    Args:
+        config: the settings.
+        vocabulary: the V words of the model's rows.
+
+    Raises:
+        VectorsError: the vectors cannot be read, are not finite, or include none of
+            the words.
+        RunError: the run is not done.
+        SettingsError: their dimension differs from the model's.
+    """
+    if config.init_from is None:
+        return None
+    path = Path(config.init_from)
+    words, u, v = _read(path)
+    if u.shape[1] != config.dimension:
+        raise SettingsError(
+            f"model.init_from={path}: has vectors of length {u.shape[1]}, not "
+            f"{config.dimension}; set model.dimension={u.shape[1]}"
+        )
+    row_of = {word: row for row, word in enumerate(words)}
+    known = [word for word in vocabulary if word in row_of]
+    if not known:
+        raise VectorsError(
+            f"model.init_from={path}: has none of the {len(vocabulary)} words of the "
+            "vocabulary; check that language and case match"
+        )
+    rows = np.array([row_of[word] for word in known])
+    has_v = v is not None and config.init_v
+    initial = InitialVectors(
+        known,
+        has_v,
+        _finite(u[rows], path),
+        _finite(v[rows], path) if v is not None and has_v else None,
+    )
+    _log_matches(initial, words, vocabulary, path)
+    return initial
+
+
+def resumed_initial_vectors(run: RunDirectory, config: Config) -> InitialVectors | None:
+    """Return which words started with given vectors, if these may be frozen.
+
+    Raises:
+        RunError: the run's files do not record which.
+    """
+    if config.training.freeze_words == 0:
+        return None
+    has_v = bool(run.load_record().output_vectors_given)
+    return InitialVectors(run.load_initial_words(), has_v)
+
+
+def report_drift(run: RunDirectory, config: Config) -> None:
+    """Log and record how far words have moved from the vectors they started with."""
+    if config.model.init_from is None:
+        return
+    try:
+        words, u, _ = _read(Path(config.model.init_from))
+        drift = measure_drift(WordVectors(words, u), load_run_vectors(run, "u"))
+    except SgTrainError as error:
+        _LOG.warning("%s: drift was not measured: %s", run.path, error)
+        return
+    run.load_record().replaced(drift=drift).save(run.record_file)
+    aligned = "" if drift.aligned is None else f", {drift.aligned:.3f} after alignment"
+    _LOG.info(
+        "%s: drift from %s over %d shared words: mean cosine of before and after "
+        "%.3f%s",
+        run.path,
+        config.model.init_from,
+        drift.words,
+        drift.cosine,
+        aligned,
+    )
+
+
+def _log_matches(
+    initial: InitialVectors,
+    words: Sequence[str],
+    vocabulary: Sequence[str],
+    path: Path,
+) -> None:
+    used = frozenset(initial.words)
+    unused = [word for word in words if word not in used]
+    some = ", ".join(unused[:3]) + ", ..." * (len(unused) > 3)
+    _LOG.info(
+        "%s: provides initial vectors (%s) for %d of %d words%s",
+        path,
+        "u and v" if initial.has_v else "u",
+        len(initial.words),
+        len(vocabulary),
+        f"; {len(unused)} of its words are not in the vocabulary: {some}"
+        if unused
+        else "",
+    )
+
+
+def _finite(matrix: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    matrix = np.array(matrix)
+    if not np.isfinite(matrix).all():
+        raise VectorsError(
+            f"model.init_from={path}: some vectors are not finite; choose other vectors"
+        )
+    return matrix
+
+
+def _read(
+    path: Path,
+) -> tuple[Sequence[str], NDArray[np.float32], NDArray[np.float32] | None]:
+    if path.is_dir():
+        words, weights = load_run_weights(RunDirectory.open(path))
+        return words, weights["u"], weights["v"]
+    return *load_vectors(path), None

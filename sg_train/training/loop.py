@@ -1,0 +1,279 @@
+"""The loop over blocks: train, and pause to evaluate, to save, or to stop.
+
+Read `Loop.run` first. An engine pulls blocks from `_next_blocks`, which ends where a
+pause is due and leaves the reasons in one `Pause`; when the engine has finished the
+blocks that it took, the loop acts on them.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sg_train.blocks import BlockRef
+from sg_train.engines.base import BlockResult
+from sg_train.errors import Interrupted, OutputError, TrainingError
+from sg_train.runs import checkpoint
+from sg_train.runs.checkpoint import Checkpoints, CorpusState, State, Weights
+from sg_train.runs.vectors import export_run, to_vectors
+from sg_train.system.files import atomic_file
+from sg_train.system.ranks import Ranks
+from sg_train.training.beginning import Beginning
+from sg_train.training.progress import Progress
+from sg_train.training.setup import Components
+from sg_train.training.signals import Signals
+
+_WORTH = 50  # a checkpoint at an epoch's end may take 1 / 50 of the time since the last
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why training pauses after a block.
+
+    Attributes:
+        stop: the signal that stops the run before its end, if one does.
+        save: whether a checkpoint is due.
+        evaluate: whether the vectors are to be scored.
+    """
+
+    stop: int | None = None
+    save: bool = False
+    evaluate: bool = False
+
+    def __bool__(self) -> bool:
+        """Return whether there is any reason to pause."""
+        return self.stop is not None or self.save or self.evaluate
+
+
+class Loop:
+    """Trains a run block by block, from where it begins to its end."""
+
+    def __init__(
+        self,
+        beginning: Beginning,
+        components: Components,
+        ranks: Ranks,
+        signals: Signals,
+        progress: Progress,
+        checkpoints: Checkpoints,
+    ) -> None:
+        """Set the loop up.
+
+        Args:
+            beginning: where the run begins.
+            components: model, engine, schedule and tests.
+            ranks: those that train together; only the first writes.
+            signals: ask for a stop or a checkpoint.
+            progress: counts and shows results.
+            checkpoints: receive the state.
+        """
+        self._run, self._config = beginning.run, beginning.config
+        self._corpus = beginning.corpus
+        self._model, self._engine = components.model, components.engine
+        self._schedule, self._tests = components.schedule, components.tests
+        self._ranks = ranks
+        self._signals = signals
+        self._progress = progress
+        self._checkpoints = checkpoints
+        state = beginning.resumed.state if beginning.resumed else None
+        self._position = state.position if state else 0  # blocks handed out
+        self._pairs = state.pairs if state else 0  # trained
+        self._pause = Pause()
+        self._saved_at = time.monotonic()
+        self._save_took = 0.0
+
+    def run(self) -> None:
+        """Train to the end and leave the results in the run's directory.
+
+        Raises:
+            TrainingError: the weights become infinite, or nothing can be learnt.
+            OutputError: the results cannot be written.
+            Interrupted: a signal stopped training; the state has been saved.
+        """
+        while not self._is_over:
+            pause = self._train_to_pause()
+            if pause.evaluate and self._evaluate():
+                break
+            if pause.save:
+                self._save()
+            if pause.stop is not None:
+                self._stop(pause.stop)
+        self._finish()
+
+    # --- training ------------------------------------------------------------------
+
+    def _train_to_pause(self) -> Pause:
+        self._pause = Pause()
+        for result in self._engine.train(self._next_blocks()):
+            self._check_finite(result)
+            self._progress.add(result)
+            self._pairs += result.pairs
+        self._check_learning()
+        return self._pause
+
+    def _next_blocks(self) -> Iterator[BlockRef]:
+        """Yield the next blocks, at least one, until a pause is due."""
+        while not self._is_over and not self._pause:
+            before = self._position
+            # With several ranks, one block per rank between two checks for a pause.
+            for _ in range(min(self._ranks.size, self._total - before)):
+                ref = BlockRef(*divmod(self._position, self._schedule.blocks))
+                self._position += 1
+                yield ref
+            self._pause = self._pause_after(before)
+
+    @property
+    def _total(self) -> int:
+        return self._schedule.total_blocks
+
+    @property
+    def _is_over(self) -> bool:
+        return self._position >= self._total
+
+    # --- pauses --------------------------------------------------------------------
+
+    def _pause_after(self, before: int) -> Pause:
+        """Return the reasons to pause now; `before` is the position checked last."""
+        asked = self._signals.stop or 0
+        save = self._ranks.is_first and self._wants_checkpoint(before)
+        # A signal to one rank stops all; the first rank decides when to save.
+        stop, saves = self._ranks.largest(asked, int(save))
+        if self._is_over:
+            return Pause(evaluate=self._is_evaluation_due(before))
+        return Pause(
+            stop=stop or None,
+            save=bool(stop or saves),
+            evaluate=self._is_evaluation_due(before),
+        )
+
+    def _wants_checkpoint(self, before: int) -> bool:
+        since, blocks = time.monotonic() - self._saved_at, self._schedule.blocks
+        ends_epoch = self._position // blocks > before // blocks
+        if (seconds := self._checkpoints.took()) is not None:
+            self._save_took = seconds
+        return (
+            self._signals.save
+            or since >= self._config.checkpoint.every_seconds
+            or (ends_epoch and since >= _WORTH * self._save_took)
+        )
+
+    def _is_evaluation_due(self, before: int) -> bool:
+        """Return whether the blocks since `before` complete a share of words."""
+        evaluation = self._config.evaluation
+        if not (evaluation.similarity or evaluation.analogies):
+            return False
+        every = evaluation.every_words or int(self._corpus.block_starts[-1])
+        done, now = map(self._schedule.words_before, (before, self._position))
+        return self._is_over or now // every > done // every
+
+    def _evaluate(self) -> bool:
+        """Score the vectors, keep the best, and return whether training is over."""
+        with self._ranks.failing_together():
+            return self._ranks.from_first(self._ranks.is_first and self._score())
+
+    def _score(self) -> bool:
+        tests = self._tests
+        assert tests is not None  # this is the first rank, and there are tests
+        with self._progress.pause():
+            weights = self._weights()
+            words = self._corpus.vocabulary.words
+            vectors = to_vectors(words, weights, self._config.export.matrix)
+            self._progress.add_scores(tests.score(vectors))
+            if tests.is_best:
+                try:
+                    checkpoint.save_weights(self._run.best_file, weights)
+                except OutputError as error:
+                    self._progress.warn(f"the best weights were not saved: {error}")
+        return tests.is_over
+
+    def _save(self) -> None:
+        with self._ranks.failing_together():
+            if self._ranks.is_first:
+                self._checkpoints.save(self._state(), self._weights())
+        self._saved_at = time.monotonic()
+        self._signals.save = False
+
+    def _stop(self, signal: int) -> None:
+        with self._ranks.failing_together():
+            is_saved = self._ranks.from_first(self._checkpoints.wait() is not None)
+        how = (
+            f"saved at {self._position / self._total:.0%}" if is_saved else "not saved"
+        )
+        message = (
+            f"interrupted, {how}; continue with sg-train resume {self._run.quoted}"
+        )
+        raise Interrupted(message if self._ranks.is_first else "", signal)
+
+    # --- the end -------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        with self._ranks.failing_together():
+            if self._ranks.is_first:
+                self._write_results()
+
+    def _write_results(self) -> None:
+        """Write weights and the state that marks a run as done; export the vectors."""
+        run = self._run
+        weights: Weights
+        if run.best_file.exists() and self._config.evaluation.stop_on is not None:
+            weights = checkpoint.load_weights(run.best_file)
+        else:
+            weights = self._weights()
+        checkpoint.save_weights(run.weights_file, weights)
+        with atomic_file(run.state_file) as file:
+            file.write(self._state().to_json(weights))
+        run.best_file.unlink(missing_ok=True)
+        export_run(run)
+        self._checkpoints.clear()
+
+    def _state(self) -> State:
+        corpus = CorpusState(
+            path=str(self._corpus.path.absolute()), checksum=self._corpus.checksum
+        )
+        return State(
+            self._position,
+            self._pairs,
+            self._config.model_dump(mode="json"),
+            corpus,
+            self._progress.state(),
+            self._tests.state() if self._tests else None,
+        )
+
+    def _weights(self) -> Weights:
+        weights = self._model.matrices
+        if not all(np.isfinite(matrix).all() for matrix in weights.values()):
+            raise TrainingError(
+                "the weights are no longer finite: lower training.learning_rate "
+                f"(now {self._config.training.learning_rate})"
+            )
+        return weights
+
+    # --- checks --------------------------------------------------------------------
+
+    def _check_finite(self, result: BlockResult) -> None:
+        if math.isfinite(result.loss):
+            return
+        training = self._config.training
+        ways = f"training.learning_rate (now {training.learning_rate}) or, with the "
+        ways += f"autograd engine, training.batch_size (now {training.batch_size})"
+        if self._ranks.size > 1:
+            ways = f"distributed.round_words, or raise frequent_rows, or lower {ways}"
+        raise self._ranks.alike(
+            TrainingError(
+                f"the loss became {result.loss} in epoch {result.ref.epoch}, block "
+                f"{result.ref.block}: lower {ways}"
+            )
+        )
+
+    def _check_learning(self) -> None:
+        if self._pairs or self._position < self._schedule.blocks:
+            return
+        raise self._ranks.alike(
+            TrainingError(
+                "no sentence has two words after subsampling, so nothing can be "
+                "learnt: raise sampling.subsample, lower vocabulary.min_count or "
+                "give more text"
+            )
+        )

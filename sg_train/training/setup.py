@@ -1,0 +1,250 @@
+"""The parts of a run, built from its config: model, engine, schedule and tests."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from sg_train.blocks import BlockRef
+from sg_train.config import Config, SamplingConfig
+from sg_train.engines.base import Engine, Frozen, Task
+from sg_train.engines.distributed.engine import DistributedEngine
+from sg_train.engines.distributed.exchange import Exchange
+from sg_train.engines.selection import choose_engine
+from sg_train.errors import RunError, SettingsError, TrainingError
+from sg_train.model import SkipGram
+from sg_train.sampling.touches import Touches
+from sg_train.sampling.windows import SamplingPlan
+from sg_train.system.launch import local_rank, local_ranks
+from sg_train.system.machine import available_cpus
+from sg_train.system.optional import require
+from sg_train.system.ranks import Ranks
+from sg_train.training.beginning import Beginning, Corpus
+from sg_train.training.early_stopping import EarlyStopping
+from sg_train.training.initial_vectors import InitialVectors
+from sg_train.training.memory import check_memory
+from sg_train.training.schedule import LinearSchedule
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The parts that a run trains with.
+
+    Attributes:
+        model: with the weights that the run begins with.
+        engine: trains the model.
+        schedule: how the learning rate falls.
+        tests: score the vectors during training; None if there are no tests, and on
+            ranks other than the first.
+    """
+
+    model: SkipGram
+    engine: Engine
+    schedule: LinearSchedule
+    tests: EarlyStopping | None = None
+
+
+def set_up(beginning: Beginning, ranks: Ranks) -> Components:
+    """Build model, engine, schedule and tests, with the run's first weights.
+
+    Args:
+        beginning: of a new or a resumed run.
+        ranks: those that train together.
+
+    Raises:
+        TrainingError: the device is missing, or memory does not suffice.
+        VectorsError: a test cannot be read.
+        SettingsError: training would stop on a test that cannot be scored.
+    """
+    config, corpus = beginning.config, beginning.corpus
+    spec = choose_engine(config)
+    with ranks.failing_together():
+        device = _open_device(_device_of(config, ranks))
+        torch.set_num_threads(threads_of(config))
+        if config.evaluation.tensorboard:
+            require("torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard")
+        check_memory(config, len(corpus.vocabulary), spec, ranks.size)
+        schedule = LinearSchedule(
+            config.training.learning_rate,
+            config.training.final_learning_rate,
+            config.training.epochs,
+            corpus.block_starts,
+        )
+        task = Task(
+            config=config,
+            counts=corpus.vocabulary.counts,
+            read_block=corpus.block,
+            blocks=schedule.blocks,
+            plan=_make_plan(config.sampling, corpus, config.training.seed),
+            schedule=schedule,
+            threads=threads_of(config),
+            device=device,
+            frozen=_freeze(
+                config, corpus.vocabulary.words, schedule, beginning.initial
+            ),
+        )
+        with _memory_errors(config, len(corpus.vocabulary)):
+            model, engine = spec.build(task)
+        if ranks.is_first:
+            _fill(model, beginning)
+        tests = _make_tests(beginning) if ranks.is_first else None
+    with ranks.failing_together(), _note(spec.compiling, ranks):
+        # The first rank compiles, so that the others find the code on disk.
+        if ranks.is_first:
+            engine.compile()
+        ranks.from_first(None)
+        engine.compile()
+    if ranks.size > 1:
+        threads = spec.threads(task.threads)
+        engine = _share_out(config, corpus, model, engine, schedule, ranks, threads)
+    return Components(model, engine, schedule, tests)
+
+
+def threads_of(config: Config) -> int:
+    """Return how many threads a process uses."""
+    if config.training.deterministic:
+        return 1
+    return config.training.threads or max(1, available_cpus() // local_ranks())
+
+
+def _fill(model: SkipGram, beginning: Beginning) -> None:
+    """Give the model the weights that the run begins with, if any."""
+    if beginning.resumed is None:
+        if beginning.initial is not None:
+            beginning.initial.copy_into(model, beginning.corpus.vocabulary.words)
+        return
+    weights = beginning.resumed.weights
+    assert weights is not None  # this is the first rank
+    for key, embedding in (("u", model.u_embeddings), ("v", model.v_embeddings)):
+        if embedding.weight.shape != weights[key].shape:
+            raise RunError(
+                f"{beginning.run.path}: its weights do not have the shape that config "
+                "and vocabulary require; train the run again"
+            )
+        with torch.no_grad():
+            embedding.weight.copy_(torch.from_numpy(weights[key]))
+
+
+def _make_tests(beginning: Beginning) -> EarlyStopping | None:
+    config = beginning.config
+    if not (config.evaluation.similarity or config.evaluation.analogies):
+        return None
+    tests = EarlyStopping(
+        config.evaluation, beginning.corpus.vocabulary.words, config.export.matrix
+    )
+    if beginning.resumed is not None and beginning.resumed.state.scoring:
+        tests.restore(beginning.resumed.state.scoring)
+    return tests
+
+
+def _freeze(
+    config: Config,
+    vocabulary: Sequence[str],
+    schedule: LinearSchedule,
+    initial: InitialVectors | None,
+) -> Frozen | None:
+    """Return which rows stay fixed, and for how long."""
+    words = config.training.freeze_words
+    if initial is None or words == 0:
+        return None
+
+    def during(ref: BlockRef) -> bool:
+        position = ref.epoch * schedule.blocks + ref.block
+        return words is None or schedule.words_before(position) < words
+
+    return Frozen(*initial.rows(vocabulary), during)
+
+
+def _share_out(
+    config: Config,
+    corpus: Corpus,
+    model: SkipGram,
+    engine: Engine,
+    schedule: LinearSchedule,
+    ranks: Ranks,
+    threads: int,
+) -> Engine:
+    """Return an engine that shares its work with other ranks.
+
+    All ranks begin with the first one's weights.
+    """
+    sampling = config.sampling
+    touches = Touches.expect(
+        corpus.vocabulary.counts,
+        window=sampling.window,
+        dynamic=sampling.dynamic_window,
+        negatives=sampling.negatives,
+        negative_exponent=sampling.negative_exponent,
+        subsample=sampling.subsample,
+    )
+    sizes = np.diff(schedule.block_starts).tolist()
+    return DistributedEngine(
+        engine,
+        ranks,
+        Exchange(model, ranks, touches, config.distributed.frequent_rows),
+        schedule,
+        sizes.__getitem__,
+        round_words=config.distributed.round_words,
+        threads=threads,
+    )
+
+
+def _make_plan(config: SamplingConfig, corpus: Corpus, seed: int) -> SamplingPlan:
+    return SamplingPlan.from_counts(
+        corpus.vocabulary.counts,
+        window=config.window,
+        dynamic=config.dynamic_window,
+        negatives=config.negatives,
+        negative_exponent=config.negative_exponent,
+        subsample=config.subsample,
+        seed=seed,
+    )
+
+
+def _device_of(config: Config, ranks: Ranks) -> str:
+    """Return the device of this rank: each rank on a machine has its own GPU."""
+    if config.training.device == "cuda" and ranks.size > 1:
+        return f"cuda:{local_rank()}"
+    return config.training.device
+
+
+def _open_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        if device.type == "cpu":
+            return device
+        # Try what training needs: sparse gradients, and reading numbers back.
+        probe = SkipGram(2, 2).to(device)
+        row = torch.zeros(1, dtype=torch.int32, device=device)
+        probe(row, row, row.unsqueeze(1)).backward()
+        torch.optim.SGD(probe.parameters(), lr=0.1).step()
+        probe.u_embeddings.weight.tolist()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).split("\n")[0]
+        raise SettingsError(f"training.device={name}: {reason}") from error
+    return device
+
+
+@contextmanager
+def _memory_errors(config: Config, vocabulary_size: int) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        dimension = config.model.dimension
+        gigabytes = 2 * 4 * vocabulary_size * dimension / 1e9
+        raise TrainingError(
+            f"not enough memory for two matrices of {vocabulary_size} x {dimension} "
+            f"({gigabytes:.1f} GB): lower model.dimension or "
+            "vocabulary.max_vocabulary, or raise vocabulary.min_count"
+        ) from error
+
+
+@contextmanager
+def _note(text: str, ranks: Ranks) -> Iterator[None]:
+    """Show a note on the terminal during the `with` block."""
+    hidden = None if text and ranks.is_first else True
+    with tqdm(desc=text, bar_format="{desc}", leave=False, disable=hidden):
+        yield

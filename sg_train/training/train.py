@@ -1,0 +1,189 @@
+"""Train a run: from a config, from a checkpoint, or from a prepared beginning."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from sg_train.config import Config
+from sg_train.errors import OutputError
+from sg_train.runs.checkpoint import Checkpoints
+from sg_train.runs.directory import RunDirectory
+from sg_train.runs.vectors import load_run_vectors
+from sg_train.system.ranks import Ranks, open_ranks
+from sg_train.training.beginning import (
+    Beginning,
+    Resumed,
+    begin_again,
+    begin_new,
+    is_restart,
+)
+from sg_train.training.initial_vectors import report_drift
+from sg_train.training.loop import Loop
+from sg_train.training.progress import Progress
+from sg_train.training.setup import Components, set_up
+from sg_train.training.signals import Signals
+from sg_train.training.tensorboard import TensorBoardWriter
+
+_LOG = logging.getLogger(__name__)
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    first_learning_rate: float | None = None,
+) -> None:
+    """Train vectors as `config` describes and save the run in the directory `out`.
+
+    Processes that torchrun launches train together. When it restarts them after a
+    failure, they resume from the newest sound checkpoint. Messages go to the logger
+    `sg_train`.
+
+    Args:
+        config: all settings.
+        out: the run directory; of several ranks, only the first uses it.
+        overwrite: whether an existing run may be replaced.
+        first_learning_rate: of the first run in a chain of `extend`, for the record.
+
+    Raises:
+        OutputError: `out` is taken or cannot be written.
+        CorpusError: the text cannot be read or leaves no vocabulary.
+        SettingsError: settings contradict one another.
+        VectorsError: `model.init_from` or a test cannot be read.
+        TrainingError: the device is missing, memory does not suffice, the weights
+            become infinite, or another rank no longer answers.
+        Interrupted: a signal stopped training; `resume` continues it.
+    """
+    run = RunDirectory(Path(out))
+    with open_ranks() as ranks, ExitStack() as stack:
+        with ranks.failing_together():
+            restarted = ranks.from_first(ranks.is_first and is_restart(run))
+            is_finished = False
+            if ranks.is_first:
+                if not restarted:
+                    run.check_free(overwrite=overwrite)
+                stack.enter_context(run.locked())
+                if not restarted:
+                    run.check_free(overwrite=overwrite)
+                is_finished = restarted and run.is_done() and run.is_exported
+            if ranks.from_first(is_finished):
+                return
+        ranks.wait_at_most(config.distributed.timeout_seconds)
+        beginning = (
+            begin_again(run, (), ranks)
+            if restarted
+            else begin_new(run, config, ranks, first_learning_rate=first_learning_rate)
+        )
+        if beginning is not None:
+            components = set_up(beginning, ranks)
+            beginning = beginning.without_weights()  # the model has them
+            train_from(beginning, components, ranks)
+
+
+def resume(out: str | Path, overrides: Sequence[str] = ()) -> None:
+    """Continue a run from its newest sound checkpoint, or train a finished one longer.
+
+    Args:
+        out: the run directory.
+        overrides: settings as `section.key=value`. Only training.epochs, threads and
+            loader_workers, and the sections checkpoint, distributed, evaluation and
+            export can change, because the others decide what is computed.
+
+    Raises:
+        RunError: there is no run, or no checkpoint.
+        TrainingError: all epochs are done.
+        SettingsError: a setting may not change.
+        CorpusError: the text or the prepared corpus has changed.
+        OutputError: another process trains there, or it cannot be written.
+        Interrupted: a signal stopped training.
+    """
+    run = RunDirectory(Path(out))
+    with open_ranks() as ranks, ExitStack() as stack:
+        with ranks.failing_together():
+            if ranks.is_first:
+                RunDirectory.open(run.path)
+                stack.enter_context(run.locked())
+        beginning = begin_again(run, overrides, ranks)
+        if beginning is not None:
+            components = set_up(beginning, ranks)
+            beginning = beginning.without_weights()  # the model has them
+            train_from(beginning, components, ranks)
+
+
+def train_from(beginning: Beginning, components: Components, ranks: Ranks) -> None:
+    """Train to the end, from wherever the run begins.
+
+    Args:
+        beginning: of a new or a resumed run, whose directory is locked.
+        components: model, engine and schedule, from `set_up`.
+        ranks: those that train together.
+
+    Raises:
+        OutputError: the results cannot be written.
+        TrainingError: the weights become infinite, or nothing can be learnt.
+        Interrupted: a signal stopped training; the state has been saved.
+    """
+    run, config, resumed = beginning.run, beginning.config, beginning.resumed
+    with ranks.failing_together():
+        if ranks.is_first:
+            _write_beginning(beginning, components)
+    with (
+        Signals(reports=ranks.is_first) as signals,
+        TensorBoardWriter.opened(
+            run.tensorboard_directory
+            if config.evaluation.tensorboard and ranks.is_first
+            else None
+        ) as board,
+        Progress(
+            run.metrics_file if ranks.is_first else None,
+            components.schedule.words,
+            board.add_line if board else None,
+            resumed.state.progress if resumed else None,
+            ranks,
+        ) as progress,
+        Checkpoints(run.checkpoints_directory) as checkpoints,
+    ):
+        loop = Loop(beginning, components, ranks, signals, progress, checkpoints)
+        loop.run()
+        if board:
+            board.add_vectors(load_run_vectors(run))
+    with ranks.failing_together():
+        if ranks.is_first:
+            report_drift(run, config)
+
+
+def _write_beginning(beginning: Beginning, components: Components) -> None:
+    """Make the directory of a new run, or bring that of a resumed one up to date."""
+    run, config, resumed = beginning.run, beginning.config, beginning.resumed
+    if resumed is None:
+        run.create(config, beginning.corpus.vocabulary, beginning.record)
+        if beginning.initial is not None:
+            run.save_initial_words(beginning.initial.words)
+        return
+    settings = config.model_dump(mode="json")
+    if run.is_done():  # keep its final state as a checkpoint to resume from
+        _keep_as_checkpoint(run, resumed, settings, components)
+    if settings != resumed.state.config:
+        run.save_config(config)
+    beginning.record.save(run.record_file)
+    share = resumed.state.position / components.schedule.total_blocks
+    _LOG.info(
+        "%s: resuming from %s, %.0f%% done", run.path, resumed.source, 100 * share
+    )
+
+
+def _keep_as_checkpoint(
+    run: RunDirectory,
+    resumed: Resumed,
+    settings: dict[str, object],
+    components: Components,
+) -> None:
+    state, weights = replace(resumed.state, config=settings), components.model.matrices
+    with Checkpoints(run.checkpoints_directory) as checkpoints:
+        checkpoints.save(state, weights)
+        if checkpoints.wait() is None:
+            raise OutputError(f"{run.path}: cannot write a checkpoint there")
+    run.state_file.unlink()

@@ -1,0 +1,136 @@
+"""Reading and writing vector files of any tool.
+
+text         word2vec's text format, also that of fastText's .vec
+binary       word2vec's binary format
+glove        as text, without the first line
+safetensors  the tensors `vectors` and `words`
+npy          numpy's array file, with the words in a file beside it, one per line
+projector    a directory for TensorBoard's embedding projector
+
+All but the last can be read; a file's first bytes tell its format. Text, binary and
+GloVe files may be gzipped.
+"""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.choices import VectorFormat
+from sg_train.errors import VectorsError
+from sg_train.vectors.formats import arrays, projector, word2vec
+from sg_train.vectors.formats.word2vec import Table
+
+_SAVE = {
+    "text": word2vec.save_text,
+    "binary": word2vec.save_binary,
+    "glove": word2vec.save_glove,
+    "safetensors": arrays.save_safetensors,
+    "npy": arrays.save_npy,
+    "projector": projector.save_projector,
+}
+
+FILES: dict[VectorFormat, str] = {  # in a run directory
+    "text": "vectors.txt",
+    "binary": "vectors.bin",
+    "glove": "vectors.glove.txt",
+    "safetensors": "vectors.safetensors",
+    "npy": "vectors.npy",
+    "projector": "projector",
+}
+
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_FASTTEXT = (793712314).to_bytes(4, "little")
+_NPY = b"\x93NUMPY"
+_PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
+
+
+def format_of(path: Path) -> VectorFormat | None:
+    """Return the format that a file's extension implies, or None.
+
+    >>> format_of(Path("vectors.npy"))
+    'npy'
+    """
+    endings: dict[str, VectorFormat] = {
+        ".bin": "binary",
+        ".npy": "npy",
+        ".safetensors": "safetensors",
+    }
+    return endings.get(path.suffix)
+
+
+def save_vectors(
+    words: Sequence[str], matrix: NDArray[np.float32], path: Path, form: VectorFormat
+) -> None:
+    """Write vectors in the format `form`, and verify the file.
+
+    Raises:
+        VectorsError: the format cannot hold a word, a vector is not finite, or the
+            format is unknown.
+        OutputError: the file cannot be written.
+    """
+    if form not in _SAVE:
+        raise VectorsError(f"{form!r}: unknown format; choose from {', '.join(_SAVE)}")
+    _SAVE[form](words, matrix, path)
+
+
+def load_vectors(path: Path) -> Table:
+    """Read a vector file of any format but the projector's, or that in a run directory.
+
+    safetensors and npy files are memory-mapped, not copied.
+
+    Raises:
+        VectorsError: the file cannot be read or is damaged; the message gives the line.
+    """
+    if path.is_dir():
+        path = _find_in(path)
+    try:
+        with path.open("rb") as file:
+            start, size = file.read(9), path.stat().st_size
+            file.seek(0)
+            if start.startswith(_NPY):
+                return arrays.load_npy(path)
+            if start[8:] == b"{" and int.from_bytes(start[:8], "little") < size:
+                return arrays.load_safetensors(path)
+            _refuse_pickles(start, path)
+            if start.startswith(_GZIP):
+                return _read_compressed(file, path)
+            return word2vec.read(file, path, size)
+    except OSError as error:
+        raise VectorsError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _find_in(directory: Path) -> Path:
+    for name in FILES.values():
+        if (directory / name).is_file():
+            return directory / name
+    raise VectorsError(
+        f"{directory}: holds no vectors; if it is a run, finish it with sg-train "
+        "resume or, once it is finished, write its vectors with sg-train export"
+    )
+
+
+def _read_compressed(file: BinaryIO, path: Path) -> Table:
+    try:
+        with gzip.open(file) as text:
+            return word2vec.read(cast("BinaryIO", text), path)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise VectorsError(f"{path}: damaged gzip file ({error})") from error
+
+
+def _refuse_pickles(start: bytes, path: Path) -> None:
+    if start.startswith(_PICKLE):
+        raise VectorsError(
+            f"{path}: looks like a gensim pickle, which is never loaded because it may "
+            "run code; convert it in gensim: "
+            "KeyedVectors.load(FILE).save_word2vec_format('vectors.txt')"
+        )
+    if start.startswith(_ZIP):
+        raise VectorsError(f"{path}: a zip archive; unpack it and give the file inside")
+    if start.startswith(_FASTTEXT):
+        raise VectorsError(f"{path}: a fastText model; give the .vec file beside it")

@@ -1,0 +1,59 @@
+"""A directory for TensorBoard's embedding projector.
+
+vectors.tsv           D numbers per line
+metadata.tsv          one word per line; a single column has no heading
+projector_config.pbtxt  names the two, for `tensorboard --logdir DIRECTORY`
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.errors import OutputError
+from sg_train.system.files import atomic_directory
+from sg_train.vectors.formats.checks import check_read_back, check_words
+from sg_train.vectors.formats.word2vec import write_rows
+
+_FILES = ("metadata.tsv", "projector_config.pbtxt", "vectors.tsv")
+_CONFIG = """embeddings {
+  tensor_name: "vectors"
+  tensor_path: "vectors.tsv"
+  metadata_path: "metadata.tsv"
+}
+"""
+
+
+def is_projector(path: Path) -> bool:
+    """Return whether `save_projector` wrote the directory."""
+    return all((path / name).is_file() for name in _FILES)
+
+
+def save_projector(
+    words: Sequence[str], matrix: NDArray[np.float32], path: Path
+) -> None:
+    """Write the directory, replacing one written earlier.
+
+    Raises:
+        VectorsError: a word is empty or contains white space, or a vector is not
+            finite.
+        OutputError: it cannot be written, does not read back as written, or `path`
+            holds other files.
+    """
+    check_words(words, matrix)
+    if (path.exists() and not path.is_dir()) or path.parent.is_file():
+        raise OutputError(f"{path}: not a directory; the projector needs one")
+    if path.is_dir() and not {file.name for file in path.iterdir()} <= {*_FILES}:
+        raise OutputError(f"{path}: holds other files; choose another directory")
+    no_words = [""] * len(words)
+    with atomic_directory(path) as aside:
+        (aside / "projector_config.pbtxt").write_text(_CONFIG, "utf-8")
+        metadata = "".join(f"{word}\n" for word in words)
+        (aside / "metadata.tsv").write_text(metadata, "utf-8", newline="")
+        with (aside / "vectors.tsv").open("w+b") as file:
+            last = write_rows(file, no_words, matrix, "\t")
+            for row, place in ((0, 0), (-1, last)):
+                file.seek(place)
+                read = np.array(file.readline().split(), dtype=np.float32)
+                check_read_back(path, np.array_equal(read, matrix[row]))

@@ -1,0 +1,404 @@
+r"""Vector files of word2vec, text and binary, and of GloVe.
+
+Text is a line `V D`, then one line `word x1 ... xD` per word; GloVe's is the same
+without the first line. Binary has the same first line, then `word`, a space, D
+little-endian float32 and a line end per word. Words are UTF-8 and contain no white
+space.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sg_train.errors import VectorsError
+from sg_train.system.files import atomic_file
+from sg_train.system.machine import available_cpus
+from sg_train.system.threads import in_order
+from sg_train.vectors.formats.checks import check_read_back, check_words
+
+Table = tuple[list[str], NDArray[np.float32]]  # V words, (V, D)
+
+_ROWS_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 1 << 19
+_BYTES_AT_ONCE = 1 << 22
+_MOST_THREADS = 8  # each takes 20 to 50 MB
+_LONGEST_WORD = 1 << 16  # bytes
+_LONGEST_NUMBER = 32  # bytes
+_WIDEST = 1 << 20  # dimensions
+_MARK = b"\xef\xbb\xbf"  # the byte order mark that some editors write
+_OF_NUMBERS = b"0123456789+-.eE"
+
+
+def save_text(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> None:
+    """Write word2vec's text format, each float in its shortest exact form.
+
+    Raises:
+        VectorsError: a word is empty or contains white space, or a vector is not
+            finite.
+        OutputError: the file cannot be written, or does not read back as written.
+    """
+    check_words(words, matrix)
+    with atomic_file(path) as file:
+        _write_header(file, matrix)
+        begin = file.tell()
+        end = write_rows(file, words, matrix, " ")
+        _verify_text(file, path, words, matrix, (begin, end))
+
+
+def save_glove(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> None:
+    """Write GloVe's text format: word2vec's without the first line.
+
+    Raises:
+        VectorsError: a word is empty or contains white space, or a vector is not
+            finite.
+        OutputError: the file cannot be written, or does not read back as written.
+    """
+    check_words(words, matrix)
+    with atomic_file(path) as file:
+        end = write_rows(file, words, matrix, " ")
+        _verify_text(file, path, words, matrix, (0, end))
+
+
+def save_binary(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> None:
+    """Write word2vec's binary format.
+
+    Raises:
+        VectorsError: a word is empty or contains white space, or a vector is not
+            finite.
+        OutputError: the file cannot be written, or does not read back as written.
+    """
+    check_words(words, matrix)
+    with atomic_file(path) as file:
+        _write_header(file, matrix)
+        begin = end = file.tell()
+        for some, rows in _slices(words, matrix):
+            little_endian = rows.astype("<f4", copy=False)
+            for word, row in zip(some, little_endian, strict=True):
+                end = file.tell()
+                file.write(b"%b %b\n" % (word.encode(), row.tobytes()))
+        for row, place in ((0, begin), (len(words) - 1, end)):
+            file.seek(place)
+            expected = b"%b %b" % (
+                words[row].encode(),
+                matrix[row].astype("<f4").tobytes(),
+            )
+            check_read_back(path, file.read(len(expected)) == expected)
+
+
+def write_rows(
+    file: BinaryIO, words: Sequence[str], matrix: NDArray[np.float32], separator: str
+) -> int:
+    """Write one line of word and numbers per vector; return where the last begins.
+
+    The line of an empty word has only the numbers.
+    """
+    last = 0
+    spell = partial(_lines, separator=separator)
+    for text, length in in_order(spell, _slices(words, matrix), _threads()):
+        file.write(text)
+        last = file.tell() - length
+    return last
+
+
+def read(file: BinaryIO, path: Path, size: int | None = None) -> Table:
+    """Read text or binary; the first row tells which.
+
+    Args:
+        file: at its start; read once, front to back, except for the first row.
+        path: named in error messages.
+        size: file size in bytes, if known; the vectors that the first line states must
+            fit in it.
+
+    Raises:
+        VectorsError: the file is damaged; the message gives the line.
+        OSError: the file cannot be read.
+    """
+    start = len(_MARK) * (file.read(len(_MARK)) == _MARK)
+    file.seek(start)
+    first = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * _WIDEST)
+    fields = first.split()
+    if len(fields) == 2 and all(field.isdigit() for field in fields):
+        rows, dimension = int(fields[0][:20]), int(fields[1][:20])
+        _check_header(path, rows, dimension, size)
+        if _is_text(file, dimension):
+            return _Reader(path, 2, dimension, rows, size).read_text(file)
+        return _Reader(path, 1, dimension, rows, size).read_binary(file)
+    if len(fields) < 2 or not _are_numbers(fields[1:]):
+        raise VectorsError(
+            f"{path}, line 1: expected the number of vectors and their dimension, or a "
+            "word and its numbers; is it a vector file?"
+        )
+    file.seek(start)
+    return _Reader(path, 1, len(fields) - 1, None, size).read_text(file)
+
+
+class _Reader:
+    """Reads rows into a matrix that grows as rows arrive.
+
+    Only a file of known size gets room for all its rows at once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        first_line: int,
+        dimension: int,
+        rows: int | None,
+        size: int | None,
+    ) -> None:
+        self._path = path
+        self._line = first_line
+        self._empty_line: int | None = None
+        self._dimension = dimension
+        self._rows = rows
+        room = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // dimension))
+        if rows is not None and size is not None:
+            room = rows
+        self._matrix = np.empty((room, dimension), dtype=np.float32)
+        self._words: dict[str, int] = {}
+
+    def read_text(self, file: BinaryIO) -> Table:
+        """Read a part at a time; read a part that is not plain line by line."""
+        longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
+
+        def read(part: bytes) -> tuple[bytes, Table | None]:
+            return part, _plain_rows(part, self._dimension)
+
+        for part, plain in in_order(read, _whole_lines(file, longest), _threads()):
+            if plain is not None and self._add_plain(*plain):
+                continue
+            for line in iter(partial(BytesIO(part).readline, longest), b""):
+                self._add_line(line)
+                self._line += 1
+        return self._complete()
+
+    def read_binary(self, file: BinaryIO) -> Table:
+        for number in range(self._rows or 0):
+            where = f"{self._path}, vector {number + 1}"
+            word = bytearray()
+            while (byte := file.read(1)) not in (b" ", b""):
+                word += byte
+                if len(word) > _LONGEST_WORD:
+                    raise VectorsError(
+                        f"{where}: no space ends the word within {_LONGEST_WORD} bytes"
+                    )
+            numbers = file.read(4 * self._dimension)
+            if len(numbers) < 4 * self._dimension:
+                raise VectorsError(
+                    f"{where}: the file ends here, but line 1 states {self._rows} "
+                    "vectors"
+                )
+            row = np.frombuffer(numbers, dtype="<f4")
+            self._add(bytes(word).lstrip(b"\n"), row, where)
+        if file.read(2).strip(b"\n"):
+            raise VectorsError(
+                f"{self._path}: has data after the {self._rows} vectors that line 1 "
+                "states"
+            )
+        return self._complete()
+
+    def _split(self, line: bytes, where: str) -> tuple[bytes, list[bytes]]:
+        fields = line.split()
+        excess = len(fields) - 1 - self._dimension
+        spaced = excess > 0 and self._rows is None
+        if spaced and not all(map(_is_number, fields[1 : excess + 1])):
+            # Some of GloVe's own files have words with spaces.
+            return b" ".join(fields[: excess + 1]), fields[excess + 1 :]
+        if excess:
+            raise VectorsError(
+                f"{where}: {max(0, len(fields) - 1)} numbers, expected "
+                f"{self._dimension}"
+            )
+        return fields[0], fields[1:]
+
+    def _add_plain(self, words: list[str], matrix: NDArray[np.float32]) -> bool:
+        """Add valid rows and return True, unless they conflict with earlier rows."""
+        before, after = len(self._words), len(self._words) + len(words)
+        too_many = self._rows is not None and after > self._rows
+        is_new = self._words.keys().isdisjoint(words)
+        if too_many or not is_new or self._empty_line is not None:
+            return False
+        self._words.update(zip(words, range(before, after), strict=True))
+        self._make_room(after)
+        self._matrix[before:after] = matrix
+        self._line += len(words)
+        return True
+
+    def _add_line(self, line: bytes) -> None:
+        where = f"{self._path}, line {self._line}"
+        if line.isspace():  # allowed at the end of the file
+            self._empty_line = self._empty_line or self._line
+            return
+        if self._empty_line is not None:
+            raise VectorsError(
+                f"{self._path}, line {self._empty_line}: is empty, expected a word and "
+                f"{self._dimension} numbers"
+            )
+        if len(self._words) == self._rows:
+            raise VectorsError(
+                f"{where}: more vectors than the {self._rows} that line 1 states"
+            )
+        word, numbers = self._split(line, where)
+        try:
+            with np.errstate(over="ignore"):  # infinity is refused below
+                row = np.array(numbers, dtype=np.float32)
+        except ValueError as error:
+            raise VectorsError(f"{where}: {error}") from error
+        self._add(word, row, where)
+
+    def _add(self, word: bytes, row: NDArray[np.float32], where: str) -> None:
+        try:
+            text = word.decode()
+        except UnicodeDecodeError as error:
+            raise VectorsError(f"{where}: {error}") from error
+        if not text or "\n" in text:
+            raise VectorsError(f"{where}: {text!r} is not a word")
+        number = len(self._words)
+        if self._words.setdefault(text, number) != number:
+            raise VectorsError(f"{where}: duplicate word {text!r}")
+        if not np.isfinite(row).all():
+            raise VectorsError(f"{where}: the vector of {text!r} is not finite")
+        self._make_room(number + 1)
+        self._matrix[number] = row
+
+    def _make_room(self, rows: int) -> None:
+        while len(self._matrix) < rows:
+            self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
+
+    def _complete(self) -> Table:
+        found = len(self._words)
+        if self._rows is not None and found != self._rows:
+            raise VectorsError(
+                f"{self._path}: {found} vectors, line 1 states {self._rows}"
+            )
+        return list(self._words), self._matrix[:found]
+
+
+def _whole_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    while part := file.read(_BYTES_AT_ONCE):
+        yield part if part.endswith(b"\n") else part + file.readline(longest)
+
+
+def _plain_rows(part: bytes, dimension: int) -> Table | None:
+    """Read lines of a word and numbers, mostly without the GIL.
+
+    Returns:
+        The rows, or None if a line needs a closer look: it is not UTF-8, has another
+        number of fields, repeats a word, or has an invalid or non-finite number.
+    """
+    try:
+        lines = pa.array(part.removesuffix(b"\n").split(b"\n"), pa.string())
+        fields = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines))
+        if (np.diff(fields.offsets) != 1 + dimension).any():
+            return None
+        places = np.arange(len(fields.values)).reshape(-1, 1 + dimension)
+        words = fields.values.take(places[:, 0]).to_pylist()
+        numbers = fields.values.take(places[:, 1:].reshape(-1)).cast(pa.float32())
+    except pa.ArrowInvalid:
+        return None
+    matrix = numbers.to_numpy().reshape(-1, dimension)
+    is_plain = len(set(words)) == len(words) and np.isfinite(matrix).all()
+    return (words, matrix) if is_plain else None
+
+
+def _write_header(file: BinaryIO, matrix: NDArray[np.float32]) -> None:
+    file.write(f"{len(matrix)} {matrix.shape[1]}\n".encode())
+
+
+def _verify_text(
+    file: BinaryIO,
+    path: Path,
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+    bounds: tuple[int, int],
+) -> None:
+    """Check the header and the first and last rows, which begin at `bounds`."""
+    begin, end = bounds
+    file.seek(0)
+    header = file.read(begin).decode().split()
+    shape = [str(number) for number in matrix.shape]
+    check_read_back(path, header in ([], shape))
+    for row, place in ((0, begin), (len(words) - 1, end)):
+        file.seek(place)
+        word, *numbers = file.readline().decode().split(" ")
+        read = np.array(numbers, dtype=np.float32)
+        check_read_back(
+            path,
+            word == words[row] and np.array_equal(read, matrix[row]),
+        )
+
+
+def _lines(
+    part: tuple[list[str], NDArray[np.float32]], separator: str
+) -> tuple[memoryview, int]:
+    """Return lines of word and numbers, and the last one's bytes, without the GIL."""
+    words, rows = part
+    numbers = pc.cast(pa.array(rows.reshape(-1)), pa.string())
+    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
+    lines = pc.binary_join(pa.ListArray.from_arrays(starts, numbers), separator)
+    if any(words):
+        lines = pc.binary_join_element_wise(pa.array(words), lines, separator)
+    lines = pc.binary_join_element_wise(lines, "\n", "")
+    _, offsets, data = lines.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
+    return memoryview(data)[: ends[-1]], int(ends[-1] - ends[-2])
+
+
+def _threads() -> int:
+    return min(_MOST_THREADS, available_cpus())
+
+
+def _slices(
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    count = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // matrix.shape[1]))
+    for first in range(0, len(words), count):
+        part = slice(first, first + count)
+        yield list(words[part]), np.asarray(matrix[part])
+
+
+def _check_header(path: Path, rows: int, dimension: int, size: int | None) -> None:
+    if not (rows and 1 <= dimension <= _WIDEST):
+        raise VectorsError(
+            f"{path}, line 1: {rows} vectors of {dimension} numbers, expected at least "
+            f"1 vector of 1 to {_WIDEST} numbers"
+        )
+    if size is not None and rows * (2 + dimension) > size:
+        raise VectorsError(
+            f"{path}, line 1: states {rows} vectors of {dimension} numbers, but the "
+            "file is too short for them"
+        )
+
+
+def _is_text(file: BinaryIO, dimension: int) -> bool:
+    start = file.tell()
+    line = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * dimension)
+    file.seek(start)
+    fields = line.split()[1:]
+    if len(fields) == dimension and all(map(_is_number, fields)):
+        return True
+    # A damaged row still counts as text if its fields are printable.
+    try:
+        return len(fields) > 1 and line.decode().strip().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_numbers(fields: list[bytes]) -> bool:
+    return bool(fields) and not b"".join(fields).translate(None, _OF_NUMBERS)
