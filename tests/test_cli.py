@@ -90,6 +90,15 @@ def test_every_command_is_tested_here(sg_train: Command) -> None:
     assert "..." not in listed
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_usage_names_arguments_in_capitals(sg_train: Command, command: str) -> None:
+    usage = sg_train(command, "--help").stdout.splitlines()[0]
+    arguments = usage.partition(" [OPTIONS] ")[2].split()
+    assert arguments
+    for argument in arguments:
+        assert re.fullmatch(r"\{?\[?[A-Z]+(\.yaml)?\]?\}?(\.{3})?", argument), usage
+
+
 def test_no_command_shows_help_and_version_shows_the_version(sg_train: Command) -> None:
     assert sg_train().stdout == sg_train("--help").stdout
     assert sg_train("--version").stdout == f"{__version__}\n"

@@ -19,7 +19,8 @@ _LOG = logging.getLogger(__name__)
 _DEFAULTS = PhraseSettings()
 
 Texts = Annotated[
-    list[str], typer.Argument(help="Files, directories, globs, or - for stdin.")
+    list[str],
+    typer.Argument(metavar="PATHS", help="Files, directories, globs, or - for stdin."),
 ]
 TextConfig = Annotated[
     Path | None, typer.Option(help="Settings in YAML; corpus.paths is not used.")

@@ -62,7 +62,9 @@ def evaluate(
     epilog="Example: sg-train compare runs/example runs/more",
 )
 def compare(
-    paths: Annotated[list[Path], typer.Argument(help="Runs and vector files.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATHS", help="Runs and vector files.")
+    ],
     *,
     similarity: Similarity = None,
     analogies: Analogies = None,

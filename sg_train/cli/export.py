@@ -16,7 +16,9 @@ from sg_train.cli.options import MatrixOption, Vectors, load_vectors, open_run
 )
 def export(
     vectors: Vectors,
-    out: Annotated[Path, typer.Argument(help="The vector file to write.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The vector file to write.")
+    ],
     *,
     form: Annotated[
         VectorFormat | None,

@@ -24,7 +24,9 @@ Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
 )
 def neighbors(
     vectors: Vectors,
-    words: Annotated[list[str], typer.Argument(help="Words to look up.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS", help="Words to look up.")
+    ],
     *,
     top: Annotated[int, typer.Option(min=1, help="Number of neighbours to show.")] = 10,
     restrict: Restrict = None,
@@ -47,8 +49,8 @@ def neighbors(
 )
 def similarity(
     vectors: Vectors,
-    first: Annotated[str, typer.Argument(help="First word.")],
-    second: Annotated[str, typer.Argument(help="Second word.")],
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="First word.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="Second word.")],
     *,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
@@ -64,9 +66,11 @@ def similarity(
 )
 def analogy(
     vectors: Vectors,
-    a: Annotated[str, typer.Argument(help="The word a.")],
-    b: Annotated[str, typer.Argument(help="The word that a relates to.")],
-    c: Annotated[str, typer.Argument(help="The word whose counterpart to find.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="The word a.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The word that a relates to.")],
+    c: Annotated[
+        str, typer.Argument(metavar="C", help="The word whose counterpart to find.")
+    ],
     *,
     top: Top = 10,
     restrict: Restrict = None,

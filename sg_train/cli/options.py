@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sg_train.vectors.word_vectors import WordVectors
 
 ConfigFile = Annotated[
-    Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Settings in YAML.")
+    Path | None, typer.Argument(metavar="CONFIG.yaml", help="Settings in YAML.")
 ]
 Overrides = Annotated[
     list[str] | None,

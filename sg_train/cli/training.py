@@ -72,7 +72,7 @@ def train(
     epilog="Example: sg-train resume runs/example --set training.epochs=3",
 )
 def resume(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     *,
     overrides: Overrides = None,
 ) -> None:
@@ -93,10 +93,12 @@ def resume(
     epilog="Example: sg-train extend runs/example data/sotu.txt --out runs/more",
 )
 def extend(
-    run: Annotated[Path, typer.Argument(help="A finished run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")],
     texts: Annotated[
         list[str],
-        typer.Argument(help="New text: files, directories, globs, or - for stdin."),
+        typer.Argument(
+            metavar="TEXTS", help="New text: files, directories, globs, or - for stdin."
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option(help="Directory of the new run.")],

@@ -26,7 +26,10 @@ _LOG = logging.getLogger(__name__)
 )
 def vocab(
     path: Annotated[
-        Path, typer.Argument(help="Run, prepared corpus, vocabulary or vector file.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="Run, prepared corpus, vocabulary or vector file."
+        ),
     ],
     *,
     top: Annotated[
@@ -80,7 +83,9 @@ def vocab(
 )
 def vector(
     vectors: Vectors,
-    words: Annotated[list[str], typer.Argument(help="Words to look up.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS", help="Words to look up.")
+    ],
     *,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
@@ -108,7 +113,9 @@ def vector(
 def info(
     path: Annotated[
         Path,
-        typer.Argument(help="Any file or directory of sg-train, or a vector file."),
+        typer.Argument(
+            metavar="PATH", help="Any file or directory of sg-train, or a vector file."
+        ),
     ],
     *,
     as_json: AsJson = False,
