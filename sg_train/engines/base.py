@@ -12,6 +12,7 @@ An engine carries out the training step (docs/step.md) on a model's weights. It 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from sg_train.blocks import Block, BlockRef
 from sg_train.choices import EngineName
 from sg_train.config import Config
 from sg_train.model import SkipGram
+from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan
 
 
@@ -126,6 +128,19 @@ class Task:
     threads: int
     device: torch.device
     frozen: Frozen | None = None
+
+    @cached_property
+    def touches(self) -> Touches:
+        """How often training is expected to touch each row."""
+        sampling = self.config.sampling
+        return Touches.expect(
+            self.counts,
+            window=sampling.window,
+            dynamic=sampling.dynamic_window,
+            negatives=sampling.negatives,
+            negative_exponent=sampling.negative_exponent,
+            subsample=sampling.subsample,
+        )
 
 
 @dataclass(frozen=True)

@@ -140,13 +140,10 @@ class Loop:
         save = self._ranks.is_first and self._wants_checkpoint(before)
         # A signal to one rank stops all; the first rank decides when to save.
         stop, saves = self._ranks.largest(asked, int(save))
+        evaluate = self._is_evaluation_due(before)
         if self._is_over:
-            return Pause(evaluate=self._is_evaluation_due(before))
-        return Pause(
-            stop=stop or None,
-            save=bool(stop or saves),
-            evaluate=self._is_evaluation_due(before),
-        )
+            return Pause(evaluate=evaluate)
+        return Pause(stop=stop or None, save=bool(stop or saves), evaluate=evaluate)
 
     def _wants_checkpoint(self, before: int) -> bool:
         since, blocks = time.monotonic() - self._saved_at, self._schedule.blocks

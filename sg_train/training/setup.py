@@ -10,13 +10,12 @@ from tqdm import tqdm
 
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, SamplingConfig
-from sg_train.engines.base import Engine, Frozen, Task
+from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import RunError, SettingsError, TrainingError
 from sg_train.model import SkipGram
-from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.system.launch import local_rank, local_ranks
 from sg_train.system.machine import available_cpus
@@ -98,8 +97,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
         ranks.from_first(None)
         engine.compile()
     if ranks.size > 1:
-        threads = spec.threads(task.threads)
-        engine = _share_out(config, corpus, model, engine, schedule, ranks, threads)
+        engine = _share_out(task, spec, schedule, model, engine, ranks)
     return Components(model, engine, schedule, tests)
 
 
@@ -159,36 +157,27 @@ def _freeze(
 
 
 def _share_out(
-    config: Config,
-    corpus: Corpus,
+    task: Task,
+    spec: EngineSpec,
+    schedule: LinearSchedule,
     model: SkipGram,
     engine: Engine,
-    schedule: LinearSchedule,
     ranks: Ranks,
-    threads: int,
 ) -> Engine:
     """Return an engine that shares its work with other ranks.
 
     All ranks begin with the first one's weights.
     """
-    sampling = config.sampling
-    touches = Touches.expect(
-        corpus.vocabulary.counts,
-        window=sampling.window,
-        dynamic=sampling.dynamic_window,
-        negatives=sampling.negatives,
-        negative_exponent=sampling.negative_exponent,
-        subsample=sampling.subsample,
-    )
+    settings = task.config.distributed
     sizes = np.diff(schedule.block_starts).tolist()
     return DistributedEngine(
         engine,
         ranks,
-        Exchange(model, ranks, touches, config.distributed.frequent_rows),
+        Exchange(model, ranks, task.touches, settings.frequent_rows),
         schedule,
         sizes.__getitem__,
-        round_words=config.distributed.round_words,
-        threads=threads,
+        round_words=settings.round_words,
+        threads=spec.threads(task.threads),
     )
 
 

@@ -23,7 +23,6 @@ from sg_train.engines.fused.block import train_block
 from sg_train.engines.fused.draws import make_draws, pack_table, trim_limits
 from sg_train.engines.fused.layout import Layout, Scratch, freeze, lay_out
 from sg_train.model import SkipGram
-from sg_train.sampling.touches import Touches
 
 
 class FusedEngine:
@@ -124,30 +123,21 @@ class FusedEngine:
 
 def build(task: Task) -> tuple[SkipGram, Engine]:
     """Return a model whose weights have the kernel's memory layout, and its engine."""
-    sampling, size = task.config.sampling, len(task.counts)
-    touches = Touches.expect(
-        task.counts,
-        window=sampling.window,
-        dynamic=sampling.dynamic_window,
-        negatives=sampling.negatives,
-        negative_exponent=sampling.negative_exponent,
-        subsample=sampling.subsample,
-    )
+    size = len(task.counts)
     layout = lay_out(
         task.plan,
         size,
         task.config.model.dimension,
-        busiest=touches.busiest,
+        busiest=task.touches.busiest,
         threads=min(task.threads, task.blocks),
         has_frozen=task.frozen is not None,
     )
     u, v = layout.new_rows(), layout.new_rows()
-    matrices = (
+    u_weights, v_weights = (
         torch.from_numpy(rows).view(-1, layout.shape.row)[:size, : layout.dimension]
         for rows in (u, v)
     )
-    one, other = matrices
-    model = make_model(task, (one, other))
+    model = make_model(task, (u_weights, v_weights))
     return model, FusedEngine(
         layout, u, v, task.read_block, task.schedule, frozen=task.frozen
     )
