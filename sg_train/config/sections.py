@@ -172,7 +172,6 @@ class ModelConfig(Section):
         le=1000,
         description="v starts uniform in ±v_range / dimension",
     )
-
     init_from: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="a run or vector file that provides initial vectors for the words "
@@ -183,14 +182,6 @@ class ModelConfig(Section):
         description="also take output vectors from model.init_from, if it is a run",
     )
 
-    @model_validator(mode="after")
-    def _not_both_zero(self) -> "ModelConfig":
-        if self.u_range == self.v_range == 0:
-            raise ValueError(
-                "u_range and v_range are both 0, and zeros never learn; raise one"
-            )
-        return self
-
     max_norm: Annotated[float | None, _OrNone] = Field(
         default=None, gt=0, description="scale vectors longer than this back to it"
     )
@@ -198,6 +189,14 @@ class ModelConfig(Section):
         default=False,
         description="divide a word's gradient by how often it occurs in the batch",
     )
+
+    @model_validator(mode="after")
+    def _not_both_zero(self) -> "ModelConfig":
+        if self.u_range == self.v_range == 0:
+            raise ValueError(
+                "u_range and v_range are both 0, and zeros never learn; raise one"
+            )
+        return self
 
 
 class TrainingConfig(Section):
