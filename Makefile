@@ -1,4 +1,4 @@
-# Everything runs in a virtual environment of its own. `make demo` and `make test` are
+# Everything runs in the project's own virtual environment. `make demo` and `make test` are
 # all that a fresh machine needs; CI calls the same targets.
 VENV ?= .venv
 PYTHON ?= python3

@@ -1,11 +1,11 @@
-"""The memory that preparing and training take, beside the formulas.
+"""The memory that preparing and training take, compared with the formulas.
 
     python -m benchmarks.memory TEXT [--words 10000000 100000000]
 
-Texts of these lengths are grown from the sample: words are drawn by a Zipf-Mandelbrot
-law, and the rare ones are new, so that there are ever more distinct words, as in real
-text. Each command is a process of its own; what is compared with the formula is its
-peak, the maximum resident set.
+Texts of these lengths are generated from the sample: words follow a Zipf-Mandelbrot
+law, and the rare ones are new, so that the number of distinct words keeps growing, as
+in real text. Each command runs in its own process; its peak, the maximum resident set,
+is compared with the formula.
 """
 
 import argparse

@@ -4,12 +4,11 @@
         [--fasttext] [--word2vec PATH] [--similarity TSV ...] [--analogies TXT]
         [--defaults] [--json OUT]
 
-Every tool runs as a process of its own from the text file to a vector file in text
-form, in turn with the others. gensim is always there; fastText takes part when asked
-for (its Python package must be there), word2vec.c when a binary is named. Words per
-second are those of training only, as the tool itself measures them, and count the
-words that are in the vocabulary. gensim's analogies and word pairs give the scores, for
-all tools alike.
+Each tool runs in its own process, from the text file to a vector file in text format,
+in turn with the others. gensim always takes part, fastText with --fasttext (install its
+Python package), word2vec.c with --word2vec PATH. Words per second cover training only,
+as each tool measures it, and count the words in the vocabulary. gensim computes the
+scores of all tools.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python -m benchmarks.phrases FILE [--repeats 3] [--without-gensim]
 
-FILE is tokenised text, a sentence per line. Both tools find phrases by gensim's formula
-with its defaults (min_count 5, threshold 10) and write the text with them joined, each
-in a process of its own.
+FILE is tokenised text, one sentence per line. Both tools find phrases by gensim's
+formula with its defaults (min_count 5, threshold 10) and write the text with the
+phrases joined, each in its own process.
 """
 
 import argparse

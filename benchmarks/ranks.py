@@ -4,12 +4,11 @@
         [--epochs 1] [--similarity TSV ...] [--analogies TXT ...]
         [--set SECTION.KEY=VALUE ...]
 
-CORPUS is a text or a prepared corpus. Each case is a run of its own, in turn with the
-others: `1` is the plain run on as many threads as there are CPUs, `N` is torchrun with
-N processes of one thread each, on loopback. With `--kill N`, a run of N ranks of which
-the last one is killed after the first checkpoint, and all go on from that. Words per
-second are those of metrics.jsonl. With more ranks than CPUs, speed means nothing, but
-scores and bytes do.
+CORPUS is a text or a prepared corpus. The cases run in turn: `1` is a run without
+torchrun, with one thread per CPU; `N` is torchrun with N processes of one thread each,
+on loopback. `--kill N` adds a run of N ranks whose last rank is killed after the first
+checkpoint; all ranks then resume from it. Words per second are those of metrics.jsonl.
+With more ranks than CPUs, only scores and bytes are meaningful, not speed.
 """
 
 import argparse

@@ -104,14 +104,14 @@ def load_vectors(path: Path) -> WordVectors:
 
 
 def a_meta(**changes) -> CorpusMeta:
-    """Return what might be known of a prepared corpus."""
+    """Return an example description of a prepared corpus."""
     fingerprint = Fingerprint(settings={}, inputs=None)
     known = {"words": 3, "sentences": 1, "vocabulary": 2, "checksum": "c"}
     return CorpusMeta(**{**known, "fingerprint": fingerprint, **changes})
 
 
 def a_record(**changes) -> RunRecord:
-    """Return what might be known of a run."""
+    """Return an example record of a run."""
     return RunRecord(**{"config_hash": "h", "corpus": a_meta(), **changes})
 
 

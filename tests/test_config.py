@@ -79,7 +79,7 @@ def test_a_fault_is_named(override: str, complaint: str) -> None:
     assert complaint in fault(override)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     message = fault("training.epoch=1", "model.dimension=0", "sampling.window=x")
     for key in ("training.epoch:", "model.dimension:", "sampling.window:"):
         assert key in message

@@ -49,7 +49,7 @@ def test_few_words_can_be_aligned_with_anything() -> None:
     assert measure_drift(some_vectors(60), some_vectors(60)).aligned is not None
 
 
-def test_what_cannot_be_compared_is_said() -> None:
+def test_the_reason_why_drift_cannot_be_compared_is_reported() -> None:
     other = WordVectors(["x"], np.ones((1, 6), dtype=np.float32))
     with pytest.raises(VectorsError, match="share no word"):
         measure_drift(some_vectors(3), other)

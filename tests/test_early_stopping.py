@@ -46,7 +46,7 @@ def test_the_best_is_noticed_and_patience_ends(pairs: Path) -> None:
     ]
 
 
-def test_without_a_test_to_stop_on_training_goes_on(pairs: Path) -> None:
+def test_without_a_test_to_stop_on_training_continues(pairs: Path) -> None:
     scoring = EarlyStopping(
         EvaluationConfig(similarity=[pairs], patience=1), list("abcd"), "u"
     )

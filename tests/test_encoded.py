@@ -34,7 +34,7 @@ def test_blocks_are_the_corpus_cut_between_sentences(
     assert (lengths[:-1] < size + max(map(len, lines))).all()
 
 
-def test_block_size_follows_the_corpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_size_depends_only_on_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(words: int) -> np.ndarray:
         corpus = EncodedCorpus(Path(), None, a_meta(words=words))  # type: ignore[arg-type]
         np.arange(0, words + 1, 10, dtype="<i8").tofile("offsets.i64")

@@ -113,7 +113,7 @@ def test_old_words_move_unless_they_are_anchored(text: Path) -> None:
         assert (np.abs(vectors["w39"]) > 0).all()
 
 
-def test_the_rate_goes_on_as_if_all_texts_were_one(text: Path) -> None:
+def test_the_rate_falls_as_if_all_texts_were_one(text: Path) -> None:
     settings = config(text, learning_rate=0.04, final_learning_rate=0.01)
     train(settings, "first")
     sizes = [len(text.read_text().split()), 300, 120]

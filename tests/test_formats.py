@@ -17,7 +17,7 @@ READ = ["text", "binary", "glove", "safetensors", "npy"]
 
 
 @pytest.mark.parametrize("form", READ)
-def test_the_format_is_told_by_the_content(tmp_path, form: VectorFormat) -> None:
+def test_the_format_is_recognised_by_content(tmp_path, form: VectorFormat) -> None:
     vectors = awkward_vectors()
     path = tmp_path / "vectors.npy"  # the ending says nothing but to npy
     save_vectors(vectors, path, form)

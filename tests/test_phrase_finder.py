@@ -226,7 +226,7 @@ def test_the_command_leaves_text_and_phrases_and_nothing_else(
         (("--set", "corpus.phrases=p.tsv"), "give --passes 2"),
     ],
 )
-def test_what_cannot_be_done_is_said(sg_train: Command, arguments, message) -> None:
+def test_what_cannot_be_done_is_reported(sg_train: Command, arguments, message) -> None:
     Path("t").write_text("a b\n")
     assert message in sg_train.refused("phrases", "t", *arguments)
     assert [path.name for path in Path().iterdir()] == ["t"]

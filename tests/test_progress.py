@@ -14,7 +14,7 @@ from sg_train.training.progress import Progress
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock that goes on by as many seconds as one waits."""
+    """Return a function that moves the clock forward by some seconds."""
     now = 1000.0
 
     def wait(seconds: float) -> None:
@@ -99,7 +99,7 @@ def test_a_full_disk_is_reported_once_and_nothing_is_lost(
     assert [line["words"] for line in lines] == [1, 3, 6]
 
 
-def test_a_run_that_goes_on_keeps_the_lines_up_to_its_state(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_the_lines_up_to_its_state(tmp_path: Path) -> None:
     file = tmp_path / "m"
     with Progress(file, words=1000) as progress:
         progress.add(result(10, 1, 2.0))

@@ -28,7 +28,7 @@ def test_tensorboard_takes_the_directory() -> None:
     assert metadata.split("\n") == [*vectors.words, ""]
 
 
-def test_other_files_are_left_alone() -> None:
+def test_other_files_stay_as_they_are() -> None:
     Path("p").mkdir()
     Path("p/mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="p: holds other files"):

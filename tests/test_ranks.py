@@ -127,7 +127,9 @@ def test_ranks_add_copy_gather_and_fail_together(tmp_path: Path) -> None:
     ]
 
 
-def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_a_launcher_is_the_only_rank(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for size in ("", "1"):
         if size:  # as torchrun sets it for a single one
             monkeypatch.setenv("WORLD_SIZE", size)
@@ -169,7 +171,7 @@ def test_what_launched_a_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.getppid() in named.agent
 
 
-def test_a_run_that_a_launcher_starts_anew_goes_on(
+def test_a_run_that_a_launcher_restarts_resumes(
     text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "job")
@@ -178,7 +180,8 @@ def test_a_run_that_a_launcher_starts_anew_goes_on(
     )
     train(config, Path("run"))
     before = Path("run/weights.safetensors").stat().st_mtime_ns
-    train(config, Path("run"), overwrite=True)  # its ranks were started anew too late
+    # The launcher restarted its ranks after the run had ended.
+    train(config, Path("run"), overwrite=True)
     assert Path("run/weights.safetensors").stat().st_mtime_ns == before
     monkeypatch.setattr("sg_train.system.launch._started_at", lambda _: "later")
     train(config, Path("run"), overwrite=True)  # the same name, by another launcher
@@ -215,7 +218,7 @@ def wait_for(checkpoints: Path) -> None:
         time.sleep(0.05)
 
 
-def test_two_ranks_stop_and_three_go_on(interrupted: Path) -> None:
+def test_two_ranks_stop_and_three_resume(interrupted: Path) -> None:
     done = subprocess.run(
         command(3, "resume", interrupted),
         env=untraced(),
@@ -250,7 +253,7 @@ def test_two_ranks_stop_and_three_go_on(interrupted: Path) -> None:
     assert weights["u"].shape == others["u"].shape
 
 
-def test_a_rank_that_is_killed_is_named_and_all_go_on(text: Path) -> None:
+def test_a_killed_rank_is_named_and_all_ranks_resume(text: Path) -> None:
     out = Path("run")
     settings = {**SETTINGS, "checkpoint.every_seconds": 0.1}
     train_it = ("train", "--corpus", text, "--out", out, *options(settings))
@@ -282,7 +285,7 @@ def _process_of_rank(rank: int, agent: int) -> int:
     raise AssertionError
 
 
-def test_ranks_alone_do_nothing() -> None:
+def test_a_single_rank_exchanges_nothing() -> None:
     tensor = np.ones(3)
     ranks = Ranks()
     ranks.add(tensor)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def read(path: Path, size: int = 1 << 20, on_bad_text="strict") -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
-def test_compression_is_told_by_content(tmp_path: Path, kind: str) -> None:
+def test_compression_is_recognised_by_content(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "misleading.zip"
     path.write_bytes(COMPRESS[kind](b"one two\nthree\n" * 1000))
     assert b"".join(read(path, 1000)) == b"one two\nthree\n" * 1000

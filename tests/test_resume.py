@@ -110,14 +110,14 @@ def stopping(blocks: int, number: int = 2) -> Wrap:
 
 
 def train_with(wrap: Wrap, settings: Config, out: Path) -> None:
-    """Do as `train` does, with an engine put in place of its own."""
+    """Train as `train` does, with another engine."""
     run, ranks = RunDirectory(out), Ranks()
     with run.locked():
         finish(begin_new(run, settings, ranks), wrap)
 
 
 def resume_with(wrap: Wrap, out: Path, *overrides: str) -> None:
-    """Do as `resume` does, with an engine put in place of its own."""
+    """Resume as `resume` does, with another engine."""
     run = RunDirectory(out)
     with run.locked():
         finish(begin_again(run, overrides, Ranks()), wrap)
@@ -335,7 +335,7 @@ def test_what_fails_at_the_end_is_made_up_for(corpus: Path, monkeypatch) -> None
     assert not Path("r/checkpoints").exists()
 
 
-def test_a_corpus_made_anew_meanwhile_is_not_mixed_in(
+def test_a_corpus_prepared_again_meanwhile_is_not_mixed_in(
     corpus: Path,
 ) -> None:
     train(config(corpus), Path("whole"))
@@ -359,7 +359,7 @@ def test_runs_on_standard_input_do_not_share_a_corpus() -> None:
     assert str(os.getpid()) in name.name
 
 
-def test_another_test_to_stop_on_begins_anew(corpus: Path) -> None:
+def test_another_test_to_stop_on_starts_over(corpus: Path) -> None:
     Path("one.tsv").write_text("w1 w2 1\nw3 w4 2\nw5 w6 3\n")
     Path("two.tsv").write_text("w1 w2 3\nw3 w4 2\nw5 w6 1\n")
     scoring = {}
@@ -424,7 +424,7 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_signal_saves_and_says_how_to_go_on(
+def test_a_signal_saves_and_reports_how_to_resume(
     corpus: Path, sg_train: Command, number: int, code: int
 ) -> None:
     Path("c.yaml").write_text(config(corpus, epochs=100_000).to_yaml())

@@ -103,7 +103,7 @@ def test_one_process_at_a_time_trains(run: RunDirectory) -> None:
         pass
 
 
-def test_a_fresh_directory_with_a_lock_alone_is_free() -> None:
+def test_a_directory_that_holds_only_a_lock_is_free() -> None:
     fresh = RunDirectory(Path("fresh"))
     with fresh.locked():
         fresh.check_free(overwrite=False)

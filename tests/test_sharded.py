@@ -65,7 +65,7 @@ def test_parts_have_the_ids_that_one_process_gives_the_whole(
     assert np.array_equal(np.concatenate(lengths[:-1]), lengths[-1])
 
 
-def test_parts_are_prepared_anew_together(texts: list[Path]) -> None:
+def test_shards_are_prepared_again_together(texts: list[Path]) -> None:
     def stamps() -> list[int]:
         return [c.path.joinpath("meta.json").stat().st_mtime_ns for c in open_all()]
 
@@ -103,7 +103,7 @@ def test_every_sentence_is_in_one_block_of_its_rank(texts: list[Path]) -> None:
     assert 0 in np.diff(starts) or len(starts) - 1 < 30 * RANKS
 
 
-def test_a_process_alone_has_no_part(texts: list[Path]) -> None:
+def test_a_single_process_has_no_shard(texts: list[Path]) -> None:
     config = CorpusConfig(paths=["part-{rank}.txt"])
     with pytest.raises(CorpusError, match=r"part-\{rank\}.txt: \{rank\} stands for"):
         open_corpus(config, VocabularyConfig(), 1)

@@ -79,7 +79,7 @@ def test_every_point_is_a_run_with_its_settings(config: Config) -> None:
         assert load_run_vectors(RunDirectory(point.out)).matrix.shape[1] == 3
 
 
-def test_an_interrupted_sweep_goes_on_where_it_stopped(
+def test_an_interrupted_sweep_resumes_where_it_stopped(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[str] = []
