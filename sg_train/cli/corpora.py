@@ -163,23 +163,21 @@ def phrases(
 def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...]:
     """Return connector words as the text's tokenizer spells them."""
     from sg_train.corpus.phrases.phrases import ENGLISH_CONNECTORS
-    from sg_train.corpus.tokenizer import make_tokenizer
+    from sg_train.corpus.tokenizer import make_tokenizer, split_words
 
     if name is None:
         return ()
     if name == "english":
         return ENGLISH_CONNECTORS
     try:
-        tokens = Path(name).read_bytes().decode().split()
+        text = Path(name).read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(
             f"--connectors {name}: cannot be read ({error}); give `english` or a file "
             "with one word per line"
         ) from error
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
-    folded = " ".join(tokens).encode().translate(tokenizer.fold).decode().split()
-    words = (word for token in folded for word in tokenizer.words(token))
-    return tuple(dict.fromkeys(words))
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
+    return tuple(dict.fromkeys(split_words(tokenizer, text)))
 
 
 def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:

@@ -75,6 +75,11 @@ class CorpusConfig(Section):
         default="lower",
         description="how `words` treats capitals; `lower_turkic` lowers I to dotless ı",
     )
+    emoji: bool = Field(
+        default=False,
+        description="whether `words` takes each emoji as a word; otherwise emoji only "
+        "separate words",
+    )
     phrases: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="file written by `sg-train phrases --model`: each of its phrases "

@@ -36,7 +36,7 @@ def read_text(
     Raises:
         CorpusError: a file cannot be read.
     """
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case)
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
     counts = WordCounts(tokenizer, directory, _most_words(corpus.memory_limit))
     chunks = chain.from_iterable(
         read_chunks(file, tokenizer.separators, corpus.errors) for file in files

@@ -3,13 +3,12 @@
 A tokenizer works in two steps, because a text has far fewer distinct tokens than
 tokens. `fold`, a table of bytes, is applied to the whole text, which is then split at
 ASCII white space; `words` then splits each distinct token into words, once. To add a
-tokenizer, write a class with the members of `Tokenizer`, and add it to `_TOKENIZERS`
+tokenizer, write a class with the members of `Tokenizer`, and add it to `make_tokenizer`
 and its name to `choices.TokenizerName`.
 """
 
 import string
 import unicodedata
-from collections.abc import Callable
 from typing import Protocol
 
 import regex
@@ -55,26 +54,74 @@ class WhitespaceTokenizer:
         return token.split()
 
 
+# Characters that change how their neighbours look or run, not what is read: soft
+# hyphens, variation selectors, marks of direction, joiners without width.
+_INVISIBLE = regex.compile(
+    r"[\u00AD\u034F\u061C\u180B-\u180F\u200E\u200F\u202A-\u202E\u2060-\u206F"
+    r"\uFE00-\uFE0F\uFEFF\U000E0100-\U000E01EF]+"
+)
+# Typed, typographic, wide, prime, acute, grave, Armenian, and the Hebrew geresh.
+_APOSTROPHES = dict.fromkeys(
+    map(ord, "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"), "'"
+)
+# The Catalan ela geminada has a letter that is an l with its dot.
+_SPELLINGS = str.maketrans({**_APOSTROPHES, "\u0140": "l·", "\u013f": "L·"})
+# These two are letters, which begin words in Polynesian languages; inside a word they
+# are apostrophes, as in Uzbek and Ukrainian.
+_APOSTROPHE_INSIDE = regex.compile(
+    r"(?<=[\p{L}\p{M}\p{Nd}])[\u02BB\u02BC](?=[\p{L}\p{M}\p{Nd}])"
+)
+_GERSHAYIM = regex.compile(r"(?<=\p{Hebrew})[\"\u201C\u201D](?=\p{Hebrew})")
+_MIDDLE_DOT = regex.compile(r"(?<=[\p{Latin}\p{M}])\u2027(?=\p{Latin})")
+
+# A word begins with a letter or digit; marks, which include Indic vowel signs, follow.
+# U+200C and U+200D join letters in Hindi and Persian spelling.
+_WORD = r"""
+    [\p{L}\p{Nd}] [\p{L}\p{Mn}\p{Mc}\p{Nd}]*
+    (?: ' [\p{L}\p{Nd}] [\p{L}\p{Mn}\p{Mc}\p{Nd}]*
+      | [\u200C\u200D] [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
+      | (?<=[\p{Latin}\p{M}]) · (?=\p{Latin}) [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
+      | (?<=\p{Hebrew}) \u05F4 (?=\p{Hebrew}) [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
+    )*
+"""
+# Flags, keycaps, and pictographs with skin tones, tags and joined parts (UTS #51), less
+# those that are usually text, such as ©. Code points not assigned yet may be emoji.
+_PICTOGRAPH = r"""
+    [[\p{Extended_Pictographic}&&[\p{Emoji}\p{Cn}]]--[©®™‼⁉ℹ↔-↪Ⓜ〰〽㊗㊙]]
+    \p{Emoji_Modifier}? [\U000E0020-\U000E007F]*
+"""
+_EMOJI = rf"""
+    \p{{RI}}{{2}} | [0-9\#*]\u20E3 | {_PICTOGRAPH} (?: \u200D {_PICTOGRAPH} )*
+"""
+
+
 class WordsTokenizer:
     """Finds runs of letters, marks and digits, with apostrophes and joiners inside.
 
     Words are in Unicode normalisation form C and in lower case unless `case` is `keep`.
-    Typographic apostrophes become ASCII ones and soft hyphens are removed, so that each
-    word has one spelling. Lower-casing follows Unicode, except that a dotted capital I
-    becomes a plain i; with `lower_turkic` a capital I becomes a dotless one, as in
-    Turkish and Azerbaijani.
+    Each word has one spelling: every kind of apostrophe becomes the ASCII one, double
+    quotation marks inside Hebrew words become gershayim, and soft hyphens and other
+    invisible characters are removed. Lower-casing follows Unicode, except that a dotted
+    capital I becomes a plain i; with `lower_turkic` a capital I becomes a dotless one,
+    as in Turkish and Azerbaijani. With `emoji`, each emoji is a word, too.
 
     >>> WordsTokenizer("lower").words("l’été—don't")
     ["l'été", "don't"]
     """
 
-    # U+200C and U+200D join letters in Hindi and Persian spelling.
-    _WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}]+(?:['\u200C\u200D][\p{L}\p{M}\p{Nd}]+)*")
+    _WORDS = regex.compile(_WORD, regex.VERSION1 | regex.VERBOSE)
+    _WORDS_AND_EMOJI = regex.compile(
+        f"{_EMOJI} | {_WORD}", regex.VERSION1 | regex.VERBOSE
+    )
 
-    def __init__(self, case: Case = "lower") -> None:
+    def __init__(self, case: Case = "lower", *, emoji: bool = False) -> None:
         self.case = case
-        letters = string.ascii_letters + string.digits + "'"
-        self.separators = bytes(byte for byte in range(128) if chr(byte) not in letters)
+        self.emoji = emoji
+        self._pattern = self._WORDS_AND_EMOJI if emoji else self._WORDS
+        in_words = string.ascii_letters + string.digits + "'`\"" + "#*" * emoji
+        self.separators = bytes(
+            byte for byte in range(128) if chr(byte) not in in_words
+        )
         blank = self.separators.replace(b"\n", b"")
         # In Turkic, the lower case of I is not ASCII: `words` handles it.
         upper = {
@@ -90,27 +137,38 @@ class WordsTokenizer:
         """Normalise one folded token and return the words in it."""
         if token.isascii() and token.isalnum() and token.islower():
             return [token]
-        text = unicodedata.normalize("NFC", token)
-        text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-        text = text.replace("\N{SOFT HYPHEN}", "")
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", token))
         if self.case == "lower_turkic":
             text = text.replace("I", "ı").replace("İ", "i")
         if self.case != "keep":
             text = text.lower().replace("i\N{COMBINING DOT ABOVE}", "i")
-        found: list[str] = self._WORD.findall(unicodedata.normalize("NFC", text))
+        text = unicodedata.normalize("NFC", text).translate(_SPELLINGS)
+        if not text.isascii():
+            text = _APOSTROPHE_INSIDE.sub("'", text)
+            text = _GERSHAYIM.sub("\u05f4", text)
+            text = _MIDDLE_DOT.sub("·", text)
+        found: list[str] = self._pattern.findall(text)
         return found
 
 
-def make_tokenizer(name: TokenizerName, case: Case) -> Tokenizer:
+def make_tokenizer(
+    name: TokenizerName, case: Case = "lower", *, emoji: bool = False
+) -> Tokenizer:
     """Return the tokenizer that a config names.
 
     >>> make_tokenizer("words", "lower").words("Don’t")
     ["don't"]
     """
-    return _TOKENIZERS[name](case)
+    if name == "whitespace":
+        return WhitespaceTokenizer()
+    return WordsTokenizer(case, emoji=emoji)
 
 
-_TOKENIZERS: dict[TokenizerName, Callable[[Case], Tokenizer]] = {
-    "words": WordsTokenizer,
-    "whitespace": lambda _: WhitespaceTokenizer(),
-}
+def split_words(tokenizer: Tokenizer, text: str) -> list[str]:
+    """Return the words of a text, as a prepared corpus has them.
+
+    >>> split_words(WordsTokenizer("lower"), "Don’t go")
+    ["don't", 'go']
+    """
+    folded = text.encode(errors="replace").translate(tokenizer.fold).decode()
+    return [word for token in folded.split() for word in tokenizer.words(token)]
