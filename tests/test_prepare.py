@@ -173,6 +173,25 @@ def test_an_unwritable_place_is_one_line(text: Path) -> None:
         prepare(settings(text), VocabularyConfig(), text / "c", 1)
 
 
+def test_a_default_place_that_cannot_be_written_names_the_setting(text: Path) -> None:
+    Path("corpora").write_text("a file, not a directory")
+    complaint = "cannot write corpora/text-.*; set corpus.prepared to a directory"
+    with pytest.raises(OutputError, match=complaint):
+        open_corpus(CorpusConfig(paths=[str(text)]), VocabularyConfig(), 1)
+    with pytest.raises(OutputError, match="cannot write corpora/x: [^;]*$"):
+        settings = CorpusConfig(paths=[str(text)], prepared="corpora/x")
+        open_corpus(settings, VocabularyConfig(), 1)
+
+
+def test_what_cannot_help_is_not_advised() -> None:
+    Path("one.txt").write_text("one one\none\n")
+    complaint = r"occurs 3 times\); give more text$"
+    with pytest.raises(CorpusError, match=complaint):
+        prepare(
+            CorpusConfig(paths=["one.txt"]), VocabularyConfig(min_count=1), Path("c"), 1
+        )
+
+
 def test_a_corpus_is_opened_where_the_config_says(text: Path) -> None:
     vocabulary = VocabularyConfig()
     named = open_corpus(settings(text, prepared="here"), vocabulary, 1)

@@ -1,14 +1,21 @@
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import os
 import random
+import sqlite3
 import sys
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,6 +163,98 @@ def test_paths_are_expanded_in_order(tmp_path: Path) -> None:
         "b/d/3.txt",
         "-",
     ]
+
+
+def test_links_are_followed_once_and_the_rest_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "texts/real/deep").mkdir(parents=True)
+    (tmp_path / "texts/real/deep/1.txt").write_text("x")
+    (tmp_path / "elsewhere/more").mkdir(parents=True)
+    (tmp_path / "elsewhere/2.txt").write_text("x")
+    (tmp_path / "elsewhere/more/back").symlink_to(tmp_path / "texts")
+    (tmp_path / "texts/a-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "texts/again").symlink_to("real")
+    (tmp_path / "texts/broken").symlink_to("nowhere")
+    (tmp_path / "texts/file.txt").symlink_to("real/deep/1.txt")
+    os.mkfifo(tmp_path / "texts/pipe")
+    assert expand_paths(["texts"]) == [
+        *("texts/a-link/2.txt", "texts/file.txt", "texts/real/deep/1.txt")
+    ]
+    (warning,) = caplog.messages
+    assert warning.startswith("skipped 4 paths: ")
+    for reason in (
+        "texts/broken (a broken link)",
+        "texts/pipe (not a regular file)",
+        "texts/again (a link to a directory read already)",
+        "texts/a-link/more/back (a link to a directory read already)",
+    ):
+        assert reason in warning
+
+
+def test_a_glob_reads_a_directory_once_though_links_form_a_loop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/1.txt").write_text("x")
+    (tmp_path / "b/2.txt").symlink_to("1.txt")
+    (tmp_path / "b/3.txt").symlink_to("gone.txt")
+    (tmp_path / "b/a").symlink_to(tmp_path / "b")
+    assert expand_paths(["**/*.txt"]) == ["b/1.txt", "b/2.txt"]
+    assert "b/3.txt (a broken link)" in caplog.text
+
+
+def zipped(name: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, "text")
+    return file.getvalue()
+
+
+def tarred() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    return file.getvalue()
+
+
+def as_table(write: Callable[[pa.Table, Path], None], path: Path) -> bytes:
+    write(pa.table({"text": ["a b"]}), path)
+    return path.read_bytes()
+
+
+def as_database(path: Path) -> bytes:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("create table texts (body text)")
+        database.commit()
+    return path.read_bytes()
+
+
+CONTAINERS: dict[str, tuple[str, Callable[[Path], bytes]]] = {
+    "a.zip": ("a zip archive", lambda _: zipped("a.txt")),
+    "a.docx": ("an Office document", lambda _: zipped("word/document.xml")),
+    "a.epub": ("an OpenDocument or EPUB file", lambda _: zipped("mimetype")),
+    "a.tar": ("a tar archive", lambda _: tarred()),
+    "a.tar.gz": ("a tar archive", lambda _: gzip.compress(tarred())),
+    "a.tar.xz": ("a tar archive", lambda _: lzma.compress(tarred())),
+    "a.parquet": ("a Parquet table", lambda path: as_table(pq.write_table, path)),
+    "a.orc": ("an ORC table", lambda path: as_table(orc.write_table, path)),
+    "a.feather": ("an Arrow table", lambda path: as_table(feather.write_feather, path)),
+    "a.sqlite": ("a SQLite database", as_database),
+    "a.pdf": ("a PDF document", lambda _: b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("on_bad_text", ["strict", "replace"])
+def test_a_container_is_named_and_refused(
+    tmp_path: Path, name: str, on_bad_text: str
+) -> None:
+    kind, make = CONTAINERS[name]
+    content = make(tmp_path / "made")
+    (tmp_path / "text").write_bytes(content)
+    with pytest.raises(CorpusError, match=f"text: {kind}.*, not text; "):
+        read(tmp_path / "text", on_bad_text=on_bad_text)
 
 
 @pytest.mark.parametrize(

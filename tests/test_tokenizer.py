@@ -162,7 +162,7 @@ def test_a_text_is_split_as_prepare_splits_it(text: str) -> None:
         assert split_words(tokenizer, text) == tokenize(tokenizer, text)
 
 
-ALL = [
+ALL: list[Tokenizer] = [
     WhitespaceTokenizer(),
     WordsTokenizer("lower"),
     WordsTokenizer("lower_turkic"),

@@ -88,10 +88,15 @@ def test_a_run_that_diverges_names_the_block_and_the_settings(
 
 
 def test_a_corpus_without_pairs_is_refused() -> None:
-    Path("text.txt").write_text("a\nb\n" * 9)
-    with pytest.raises(TrainingError, match="no sentence has two words"):
-        train(config(Path("text.txt")), Path("r"))
-    assert not Path("r/weights.safetensors").exists()
+    Path("text.txt").write_text("".join(f"{'ab'[i % 2]} x{i}\n" for i in range(18)))
+    settings = config(Path("text.txt")).with_settings({"vocabulary.min_count": 2})
+    ways = "learnt: lower vocabulary.min_count, put more words on each line or give"
+    with pytest.raises(TrainingError, match=f"no sentence has two words.* {ways}"):
+        train(settings, Path("r"))
+    thinned = settings.with_settings({"sampling.subsample": 1})
+    ways = "learnt: raise sampling.subsample, lower vocabulary.min_count, put more"
+    with pytest.raises(TrainingError, match=ways):
+        train(thinned, Path("r2"))
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta:x", "meta"])

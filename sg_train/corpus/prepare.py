@@ -8,6 +8,7 @@ distinct words up to a limit; beyond it, they go to disk (see `spilled_words`).
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -28,13 +29,16 @@ from sg_train.corpus.encoded import (
 )
 from sg_train.corpus.ingest import read_text
 from sg_train.corpus.meta import META_FILE, CorpusMeta, Fingerprint, is_prepared
+from sg_train.corpus.notices import UnsegmentedText, single_words
 from sg_train.corpus.phrases.joiner import join_phrases
 from sg_train.corpus.phrases.phrases import Phrases, digest_of_phrases
 from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.spool import Spool
 from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
-from sg_train.errors import CorpusError
+from sg_train.errors import CorpusError, OutputError
 from sg_train.system.files import atomic_directory
+
+_LOG = logging.getLogger(__name__)
 
 RANK = "{rank}"  # stands for the rank in corpus.paths when each rank has its own text
 
@@ -67,8 +71,16 @@ def open_corpus(
                 f"{path}: {RANK} stands for the rank of one of several processes, but "
                 "only one is training; launch several with torchrun"
             )
-    out = Path(corpus.prepared or _default_directory(corpus, vocabulary))
-    return prepare(corpus, vocabulary, out, threads, overwrite=not corpus.prepared)
+    if corpus.prepared:
+        return prepare(corpus, vocabulary, Path(corpus.prepared), threads)
+    out = _default_directory(corpus, vocabulary)
+    try:
+        return prepare(corpus, vocabulary, out, threads, overwrite=True)
+    except OutputError as error:
+        raise OutputError(
+            f"{error}; set corpus.prepared to a directory elsewhere, in which the "
+            "prepared text can be written"
+        ) from error
 
 
 def open_shard(
@@ -163,11 +175,15 @@ def _make(
     earlier = _earlier(vocabulary)
     if earlier is not None:
         counts.add(earlier.words, earlier.counts)
-    kept, totals = choose_vocabulary(
-        counts.totals() if fingerprint.shards is None else [_merged(counts, gather)],
-        vocabulary.min_count,
-        vocabulary.max_vocabulary,
+    unsegmented = UnsegmentedText()
+    of_all = (
+        counts.totals() if fingerprint.shards is None else [_merged(counts, gather)]
     )
+    kept, totals = choose_vocabulary(
+        unsegmented.watch(of_all), vocabulary.min_count, vocabulary.max_vocabulary
+    )
+    unsegmented.report(_name(corpus.paths))
+    _check_lines(spool, totals, corpus.paths, is_whole=fingerprint.shards is None)
     final = counts.final_ids({word: id for id, word in enumerate(kept.words)})
     _check_enough(kept, totals, vocabulary, corpus.paths)
     kept.save(directory / VOCABULARY_FILE)
@@ -175,8 +191,8 @@ def _make(
     words, sentences, read = _renumber(spool, final, directory, digest)
     if not words:
         raise CorpusError(
-            f"{', '.join(corpus.paths)}: none of its words is in the vocabulary; lower "
-            "vocabulary.min_count or give more text"
+            f"{_name(corpus.paths)}: none of its words is in the vocabulary; "
+            f"{_more_words(vocabulary)}"
         )
     spool.remove()
     del final  # may map a file that is removed next
@@ -341,16 +357,50 @@ def _merged(counts: WordCounts, gather: Gather) -> tuple[list[str], NDArray[np.i
 def _check_enough(
     kept: Vocabulary, totals: Totals, settings: VocabularyConfig, paths: list[str]
 ) -> None:
-    name = ", ".join(paths)
+    name = _name(paths)
     if not totals.distinct:
         raise CorpusError(f"{name}: contains no words")
     if len(kept) < 2:
+        times = "once" if totals.highest_count == 1 else f"{totals.highest_count} times"
         raise CorpusError(
             f"{name}: only {len(kept)} of {totals.distinct} distinct words reach "
             f"vocabulary.min_count={settings.min_count}, but training needs at least 2 "
-            f"(the most frequent, {totals.most_frequent!r}, occurs "
-            f"{totals.highest_count} times); lower min_count or give more text"
+            f"(the most frequent, {totals.most_frequent!r}, occurs {times}); "
+            f"{_more_words(settings)}"
         )
+
+
+def _more_words(settings: VocabularyConfig) -> str:
+    """Return how more words could get vectors."""
+    if settings.min_count == 1:
+        return "give more text"
+    return "lower vocabulary.min_count or give more text"
+
+
+def _check_lines(
+    spool: Spool, totals: Totals, paths: list[str], *, is_whole: bool
+) -> None:
+    """Refuse a text in which every line is one word; warn if most lines are.
+
+    Args:
+        spool: the text.
+        totals: its counts.
+        paths: its files, for messages.
+        is_whole: whether it is the whole text and not one of several shards.
+    """
+    if not spool.sentences:
+        return
+    found = single_words(spool.single, spool.sentences, totals.most_frequent)
+    if found is None:
+        return
+    if spool.single == spool.sentences and is_whole:
+        raise CorpusError(f"{_name(paths)}: {found}")
+    _LOG.warning("%s: %s", _name(paths), found)
+
+
+def _name(paths: list[str]) -> str:
+    """Return a text's paths for a message."""
+    return ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
 
 
 def _renumber(

@@ -5,28 +5,25 @@ Compression is detected from the first bytes of a file, never from its name.
 
 import glob
 import io
-import lzma
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import pyarrow as pa
-
 from sg_train.choices import OnBadText
 from sg_train.errors import CorpusError
+from sg_train.system.compression import compression_of, decompressed
+from sg_train.system.containers import HEAD_BYTES, container_of
+
+_LOG = logging.getLogger(__name__)
 
 STDIN = "-"
 CHUNK_BYTES = 8 << 20
 
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
@@ -36,7 +33,9 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
     """List the files that `patterns` name, in reading order.
 
     A pattern is a file, a directory (all files below it except hidden ones, sorted), a
-    glob (sorted; `**` crosses directories) or `-` for standard input.
+    glob (sorted; `**` crosses directories) or `-` for standard input. Links are
+    followed, but a directory that has been read under another name is not read again.
+    A warning names what a directory or glob has that cannot be read.
 
     Raises:
         CorpusError: a pattern matches nothing or names a directory without files.
@@ -45,17 +44,21 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
     ['data/sotu.txt']
     """
     files: list[str] = []
+    skipped: list[str] = []
     for pattern in patterns:
-        found = _expand(pattern)
+        found = _expand(pattern, skipped)
         if not found:
             raise CorpusError(
                 f"{pattern}: no files found; check the path (hidden files are skipped)"
             )
         files.extend(found)
+    if skipped:
+        some = ", ".join(skipped[:5]) + ", ..." * (len(skipped) > 5)
+        _LOG.warning("skipped %d paths: %s", len(skipped), some)
     return files
 
 
-def _expand(pattern: str) -> list[str]:
+def _expand(pattern: str, skipped: list[str]) -> list[str]:
     if not pattern:
         raise CorpusError(
             "corpus.paths: contains an empty path; name a file or a directory"
@@ -64,22 +67,79 @@ def _expand(pattern: str) -> list[str]:
     if pattern == STDIN or path.is_file():
         return [pattern]
     if path.is_dir():
-        return sorted(_walk(path))
+        walk = _Walk(skipped)
+        walk.enter(path)
+        walk.follow_links()
+        return sorted(walk.files)
     if path.exists():  # a pipe, for example
         return [pattern]
     if glob.has_magic(pattern):
-        matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 (any root)
-        return sorted(match for match in matches if Path(match).is_file())
+        return _matches(pattern, skipped)
     raise CorpusError(f"{pattern}: no such file or directory")
 
 
-def _walk(directory: Path) -> Iterator[str]:
-    for where, directories, files in os.walk(directory, onerror=_refuse):
-        directories[:] = [name for name in directories if not name.startswith(".")]
-        for name in files:
-            path = Path(where, name)
-            if path.is_file() and not name.startswith("."):
-                yield os.fspath(path)
+def _matches(pattern: str, skipped: list[str]) -> list[str]:
+    """Return the files that a glob matches, each once even if links form loops."""
+    found: dict[tuple[str, str], str] = {}
+    matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 (any root)
+    for match in sorted(matches, key=lambda path: (path.count(os.sep), path)):
+        path = Path(match)
+        if path.is_file():
+            found.setdefault((os.path.realpath(path.parent), path.name), match)
+        elif not path.is_dir():
+            skipped.append(_reason(path))
+    return sorted(found.values())
+
+
+@dataclass
+class _Walk:
+    """Collects the files below a directory.
+
+    Attributes:
+        skipped: paths that cannot be read, with the reason.
+        files: the files found.
+    """
+
+    skipped: list[str]
+    files: list[str] = field(default_factory=list)
+    _links: list[Path] = field(default_factory=list)
+    _entered: set[tuple[int, int]] = field(default_factory=set)
+
+    def enter(self, directory: Path) -> None:
+        """Collect the files below a directory, and the links to other directories."""
+        for where, directories, names in os.walk(directory, onerror=_refuse):
+            status = Path(where).stat()
+            self._entered.add((status.st_dev, status.st_ino))
+            visible = [name for name in sorted(directories) if not name.startswith(".")]
+            directories[:] = [
+                name for name in visible if not Path(where, name).is_symlink()
+            ]
+            self._links += [
+                Path(where, name) for name in visible if name not in directories
+            ]
+            for name in names:
+                path = Path(where, name)
+                if name.startswith("."):
+                    continue
+                if path.is_file():
+                    self.files.append(os.fspath(path))
+                else:
+                    self.skipped.append(_reason(path))
+
+    def follow_links(self) -> None:
+        """Enter the directories behind links, each once: links may form loops."""
+        while self._links:
+            link = self._links.pop(0)
+            status = link.stat()
+            if (status.st_dev, status.st_ino) in self._entered:
+                self.skipped.append(f"{link} (a link to a directory read already)")
+            else:
+                self.enter(link)
+
+
+def _reason(path: Path) -> str:
+    what = "a broken link" if path.is_symlink() else "not a regular file"
+    return f"{path} ({what})"
 
 
 def _refuse(error: OSError) -> None:
@@ -115,6 +175,7 @@ def read_chunks(
         start, carry, ended, first = 0, b"", True, True
         while data := stream.read(size):
             if first:
+                _refuse_container(data[:HEAD_BYTES], name)
                 start, data = _without_byte_order_mark(data, name)
                 first = False
             data = (carry + data).replace(b"\r", b"\n")
@@ -140,16 +201,12 @@ def _last_cut(data: bytes, cut_here: bytes) -> int:
 @contextmanager
 def _open(file: str, name: str) -> Iterator[BinaryIO]:
     with _opened(file, name) as stream:
-        kind = ""
         try:
-            kind = _compression(stream.peek(8))
-            yield _decompressed(stream, kind)
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            if kind:
-                raise CorpusError(
-                    f"{name}: damaged or truncated {kind} data ({error})"
-                ) from error
-            raise CorpusError(f"cannot read {name}: {error}") from error
+            kind = compression_of(stream.peek(8))
+        except OSError as error:
+            raise CorpusError(f"cannot read {name}: {error.strerror}") from error
+        with decompressed(stream, kind, name, CorpusError) as content:
+            yield content
 
 
 def _opened(file: str, name: str) -> io.BufferedReader:
@@ -162,17 +219,10 @@ def _opened(file: str, name: str) -> io.BufferedReader:
         raise CorpusError(f"cannot read {name}: {reason}") from error
 
 
-def _compression(head: bytes) -> str:
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
-
-
-def _decompressed(stream: BinaryIO, kind: str) -> BinaryIO:
-    if not kind:
-        return stream
-    if kind == "xz":  # Arrow would return xz data still compressed
-        return cast(BinaryIO, lzma.open(stream))
-    inside = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), kind)
-    return cast(BinaryIO, inside)
+def _refuse_container(head: bytes, name: str) -> None:
+    container = container_of(head)
+    if container is not None:
+        raise CorpusError(f"{name}: {container.name}, not text; {container.advice}")
 
 
 def _without_byte_order_mark(data: bytes, name: str) -> tuple[int, bytes]:

@@ -10,7 +10,12 @@ _WORDS_AT_ONCE = 1 << 22
 
 
 class Spool:
-    """Word ids and sentence lengths on disk, between passes over a text."""
+    """Word ids and sentence lengths on disk, between passes over a text.
+
+    Attributes:
+        sentences: number of sentences written.
+        single: number of these that have one word.
+    """
 
     def __init__(
         self, directory: Path, max_sentence_length: int, name: str = "provisional"
@@ -25,6 +30,7 @@ class Spool:
         self._ids = directory / f"{name}-ids"
         self._lengths = directory / f"{name}-lengths"
         self._limit = max_sentence_length
+        self.sentences = self.single = 0
         self._unended = 0  # words so far in a sentence whose end is not read yet
 
     def next(self, name: str) -> "Spool":
@@ -57,6 +63,8 @@ class Spool:
         # Not ndarray.tofile, which does not report a full disk.
         self._ids_file.write(ids.data)
         self._lengths_file.write(lengths.data)
+        self.sentences += len(lengths)
+        self.single += int(np.count_nonzero(lengths == 1))
 
     def read(
         self, words: int | None = None

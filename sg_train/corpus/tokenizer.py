@@ -61,11 +61,11 @@ _INVISIBLE = regex.compile(
     r"\uFE00-\uFE0F\uFEFF\U000E0100-\U000E01EF]+"
 )
 # Typed, typographic, wide, prime, acute, grave, Armenian, and the Hebrew geresh.
-_APOSTROPHES = dict.fromkeys(
-    map(ord, "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"), "'"
-)
+_APOSTROPHES = "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"
 # The Catalan ela geminada has a letter that is an l with its dot.
-_SPELLINGS = str.maketrans({**_APOSTROPHES, "\u0140": "l·", "\u013f": "L·"})
+_SPELLINGS = str.maketrans(
+    {**dict.fromkeys(_APOSTROPHES, "'"), "\u0140": "l·", "\u013f": "L·"}
+)
 # These two are letters, which begin words in Polynesian languages; inside a word they
 # are apostrophes, as in Uzbek and Ukrainian.
 _APOSTROPHE_INSIDE = regex.compile(

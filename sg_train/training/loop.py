@@ -267,10 +267,15 @@ class Loop:
     def _check_learning(self) -> None:
         if self._pairs or self._position < self._schedule.blocks:
             return
+        ways = ["put more words on each line", "give more text"]
+        if self._config.vocabulary.min_count > 1:
+            ways.insert(0, "lower vocabulary.min_count")
+        if self._config.sampling.subsample > 0:
+            ways.insert(0, "raise sampling.subsample")
         raise self._ranks.alike(
             TrainingError(
-                "no sentence has two words after subsampling, so nothing can be "
-                "learnt: raise sampling.subsample, lower vocabulary.min_count or "
-                "give more text"
+                "no sentence has two words that are in the vocabulary and survive "
+                f"subsampling, so nothing can be learnt: {', '.join(ways[:-1])} or "
+                f"{ways[-1]}"
             )
         )

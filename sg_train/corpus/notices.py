@@ -1,0 +1,131 @@
+"""Notices texts that are not laid out as lines of words separated by spaces.
+
+Such texts can be trained on, but what they teach is not what their owner expects.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LOG = logging.getLogger(__name__)
+
+_NOTABLE_SHARE = 0.1  # of the words in a script; segmented texts have under 0.01
+_LEAST_WORDS = 10
+_NOTABLE_SINGLE = 0.9  # of the lines
+_LEAST_LINES = 100
+
+Totals = Iterable[tuple[Sequence[str], NDArray[np.int64]]]
+
+
+@dataclass
+class _Script:
+    """A script that is written without spaces between words.
+
+    Attributes:
+        name: the languages that use it.
+        start: matches words that begin in it.
+        longest: characters; words are rarely longer, clauses often are.
+        words: running words in it.
+        long: those that are longer than `longest`.
+        example: the most frequent of these.
+        count: how often that one occurs.
+    """
+
+    name: str
+    start: re.Pattern[str]
+    longest: int
+    words: int = 0
+    long: int = 0
+    example: str = ""
+    count: int = 0
+
+    def add(self, word: str, count: int) -> None:
+        self.words += count
+        if len(word) > self.longest:
+            self.long += count
+            if count > self.count:
+                self.example, self.count = word, count
+
+
+class UnsegmentedText:
+    """Notices Chinese, Japanese, Thai and the like without spaces between words."""
+
+    def __init__(self) -> None:
+        self._scripts = (
+            _Script(
+                "Chinese or Japanese", re.compile("[\u3040-\u30ff\u3400-\u9fff]"), 8
+            ),
+            _Script("Thai or Lao", re.compile("[\u0e00-\u0eff]"), 20),
+            _Script("Khmer or Burmese", re.compile("[\u1000-\u109f\u1780-\u17ff]"), 25),
+        )
+
+    def watch(
+        self, totals: Totals
+    ) -> Iterator[tuple[Sequence[str], NDArray[np.int64]]]:
+        """Yield batches of distinct words and their counts unchanged."""
+        for words, counts in totals:
+            for place, word in enumerate(words):
+                if word >= "\u0e00":  # compares first characters; most words end here
+                    self._add(word, int(counts[place]))
+            yield words, counts
+
+    def report(self, name: str) -> None:
+        """Log a warning for each script in which many words are clauses.
+
+        Args:
+            name: of the text.
+        """
+        for script in self._scripts:
+            share = script.long / max(1, script.words)
+            if script.words < _LEAST_WORDS or share < _NOTABLE_SHARE:
+                continue
+            _LOG.warning(
+                "%s: %.0f%% of the words in %s have more than %d characters, such as "
+                "%s: there are no spaces between words, so whole clauses become words; "
+                "segment the text first, for example with jieba, MeCab or PyThaiNLP, "
+                "and train on the result with --set corpus.tokenizer=whitespace",
+                name,
+                100 * share,
+                script.name,
+                script.longest,
+                _short(script.example),
+            )
+
+    def _add(self, word: str, count: int) -> None:
+        for script in self._scripts:
+            if script.start.match(word):
+                script.add(word, count)
+
+
+def single_words(single: int, lines: int, example: str) -> str | None:
+    """Describe a text whose lines mostly hold one word, which then has no context.
+
+    Args:
+        single: number of lines with one word.
+        lines: number of lines with words.
+        example: a frequent word.
+
+    Returns:
+        None if most lines hold several words.
+
+    >>> single_words(3, 3, "milk,bread")
+    "every line is one word, such as 'milk,bread'; separate words by spaces, not by ','"
+    """
+    if single < lines and (lines < _LEAST_LINES or single < _NOTABLE_SINGLE * lines):
+        return None
+    how_many = "every line is"
+    if single < lines:
+        how_many = f"{single} of {lines} lines are"
+    separator = re.search(r"(?<=\w)[,;|/:+](?=\w)", example)
+    advice = "put the words of a sentence, separated by spaces, on one line"
+    if separator:
+        advice = f"separate words by spaces, not by {separator[0]!r}"
+    return f"{how_many} one word, such as {_short(example)!r}; {advice}"
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 60 else f"{word[:57]}..."
