@@ -4,6 +4,10 @@ The message is one line that names the file or setting, says what is wrong and w
 do. Only the command line turns it into text on stderr and an exit code.
 """
 
+from collections.abc import Callable, Sequence
+
+_MOST_NAMED = 20
+
 
 class SgTrainError(Exception):
     """Base of all errors that a user can fix."""
@@ -23,6 +27,37 @@ class RunError(SgTrainError):
 
 class VectorsError(SgTrainError):
     """A vector file cannot be read, or a word is not in it."""
+
+
+class UnknownWordError(VectorsError):
+    """Words have no vector; the message names similar ones, found when it is shown.
+
+    Attributes:
+        words: the words.
+    """
+
+    def __init__(
+        self, words: Sequence[str], similar: Callable[[str], Sequence[str]]
+    ) -> None:
+        super().__init__(words)
+        self.words = tuple(words)
+        self._similar = similar
+
+    def __str__(self) -> str:
+        if len(self.words) == 1:
+            similar = ", ".join(self._similar(self.words[0]))
+            hint = f"; similar words: {similar}" if similar else ""
+            return f"{self.words[0]!r} has no vector{hint}"
+        shown = [self._described(word) for word in self.words[:_MOST_NAMED]]
+        more = ", ..." * (len(self.words) > _MOST_NAMED)
+        return f"{len(self.words)} words have no vector: {', '.join(shown)}{more}"
+
+    def __reduce__(self) -> tuple[type[VectorsError], tuple[str]]:
+        return VectorsError, (str(self),)
+
+    def _described(self, word: str) -> str:
+        similar = ", ".join(self._similar(word))
+        return f"{word!r} (similar: {similar})" if similar else repr(word)
 
 
 class OutputError(SgTrainError):

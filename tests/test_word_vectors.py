@@ -1,9 +1,14 @@
+import pickle
+
 import gensim
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sg_train.errors import VectorsError
+from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.vectors import word_vectors
+from sg_train.vectors.cosine import BestRows
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -84,6 +89,15 @@ def test_vectors_hold_words(vectors: WordVectors) -> None:
             wrong()
 
 
+def test_several_vectors_are_one_matrix(vectors: WordVectors) -> None:
+    np.testing.assert_array_equal(vectors[["w3", "w1"]], vectors.matrix[[3, 1]])
+    with pytest.raises(UnknownWordError, match="2 words have no vector: 'x', 'ẅ3'"):
+        vectors[["w3", "x", "ẅ3", "x"]]
+    np.testing.assert_array_equal(vectors.get("w3"), vectors.matrix[3])
+    assert vectors.get("x") is None
+    assert vectors.get("x", vectors["w1"]) is not None
+
+
 def test_similarity_is_the_cosine(vectors: WordVectors) -> None:
     expected = in_gensim(vectors).similarity("w1", "w2")
     assert vectors.similarity("w1", "w2") == pytest.approx(expected, abs=1e-6)
@@ -109,3 +123,160 @@ def test_an_unknown_word_is_named_with_similar_ones(
 ) -> None:
     with pytest.raises(VectorsError, match=f"'{word}' has no vector.*{hint}"):
         vectors.neighbors(word)
+
+
+def test_similar_words_are_sought_only_when_they_are_shown(
+    vectors: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sought: list[str] = []
+
+    def similar_words(_: WordVectors, word: str) -> list[str]:
+        sought.append(word)
+        return ["like"]
+
+    monkeypatch.setattr(WordVectors, "similar_words", similar_words)
+    assert "x" not in vectors
+    with pytest.raises(UnknownWordError) as caught:
+        vectors["x"]
+    assert sought == []
+    assert str(caught.value) == "'x' has no vector; similar words: like"
+    assert sought == ["x"]
+    copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (between ranks)
+    assert str(copy) == str(caught.value)
+    assert isinstance(copy, VectorsError)
+
+
+def test_a_hint_is_bounded() -> None:
+    urls = [f"https://example.org/catalogue/item/{i:07}.html" for i in range(1000)]
+    vectors = WordVectors([*urls, "x" * 300], np.ones((1001, 2), dtype=np.float32))
+    assert vectors.similar_words(urls[7].replace("item", "itm"))[0] == urls[7]
+    assert vectors.similar_words("x" * 299) == []
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "typed"),
+    [
+        ("café", "cafe\u0301"),
+        ("cafe\u0301", "café"),
+        ("don't", "don’t"),
+        ("don’t", "don't"),
+    ],
+)
+def test_a_word_is_found_in_another_spelling_and_this_is_reported(
+    vocabulary: str, typed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = WordVectors(["a", vocabulary], np.eye(2, dtype=np.float32))
+    assert typed in vectors
+    assert vectors.get(typed).tolist() == [0, 1]
+    assert caplog.messages == []
+    assert vectors[typed].tolist() == [0, 1]
+    (message,) = caplog.messages
+    assert message == f"{typed!r} is looked up as {vocabulary!r}, " + (
+        "its spelling among the words with vectors"
+    )
+
+
+def test_the_spelling_as_typed_comes_first(caplog) -> None:
+    vectors = WordVectors(["don't", "don’t"], np.eye(2, dtype=np.float32))
+    assert [vectors.id(word) for word in vectors] == [0, 1]
+    assert caplog.messages == []
+
+
+def test_other_spellings_can_be_given() -> None:
+    vectors = WordVectors(
+        ["a"], np.eye(1, dtype="f4"), spellings=lambda word: [word.lower()]
+    )
+    assert vectors.id("A") == 0
+    assert vectors.most_frequent(1).id("A") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "matrix", "complaint"),
+    [
+        (["a", "b", "a"], np.ones((3, 2)), "duplicate word 'a'"),
+        (["a"], np.ones((2, 2)), "1 words for 2 vectors"),
+        ("ab", np.ones((2, 2)), "1 words for 2 vectors"),
+        (["a", 3], np.ones((2, 2)), "the word of vector 2 is 3, not a string"),
+        (["a\ud800"], np.ones((1, 2)), r"'a\\ud800': a word that UTF-8 cannot encode"),
+        (
+            ["a"],
+            np.ones(1),
+            r"vectors of shape \(1,\) and type float64: expected a mat",
+        ),
+        (["a"], [["x"]], "type <U1: expected a matrix of numbers"),
+        ([], np.ones((0, 2)), r"vectors of shape \(0, 2\)"),
+        (["a"], [[1e39]], "too large for float32"),
+    ],
+)
+def test_vectors_that_cannot_be_are_refused(words, matrix, complaint: str) -> None:
+    with pytest.raises(VectorsError, match=complaint):
+        WordVectors(words, matrix)
+
+
+@given(
+    words=st.lists(st.text(max_size=3) | st.just("a"), max_size=4),
+    shape=st.tuples(st.integers(0, 4), st.integers(0, 3)),
+    kind=st.sampled_from(["f4", ">f4", "f8", "f2", "i8", "u1"]),
+)
+def test_what_is_accepted_can_be_saved_as_an_array_and_loaded(
+    tmp_path_factory, words: list[str], shape: tuple[int, int], kind: str
+) -> None:
+    matrix = np.arange(shape[0] * shape[1]).reshape(shape).astype(kind)
+    try:
+        vectors = WordVectors(words, matrix)
+    except VectorsError:
+        is_sound = len(set(words)) == len(words) == shape[0] and 0 not in shape
+        assert not (is_sound and _encodable(words))
+        return
+    assert vectors.matrix.dtype == np.float32
+    path = tmp_path_factory.mktemp("vectors") / "v.safetensors"
+    if not all(words) or any(end in word for word in words for end in "\n\r"):
+        with pytest.raises(VectorsError, match="empty or contain a line end"):
+            vectors.save(path, "safetensors")
+        return
+    vectors.save(path, "safetensors")
+    loaded = WordVectors.load(path)
+    assert list(loaded.words) == words
+    np.testing.assert_array_equal(loaded.matrix, matrix)
+
+
+def _encodable(words: list[str]) -> bool:
+    return all(not "\ud800" <= letter <= "\udfff" for word in words for letter in word)
+
+
+@pytest.mark.parametrize("queries_at_once", [5, 1000])
+@pytest.mark.parametrize("rows_at_once", [3, 7, 1000])
+def test_a_table_of_neighbours_holds_each_words_neighbours(
+    vectors: WordVectors,
+    monkeypatch: pytest.MonkeyPatch,
+    rows_at_once: int,
+    queries_at_once: int,
+) -> None:
+    monkeypatch.setattr(word_vectors, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(word_vectors, "_QUERIES_AT_ONCE", queries_at_once)
+    rows, cosines = vectors.neighbor_table(60, 6)
+    assert rows.shape == cosines.shape == (60, 6)
+    for row, word in enumerate(vectors.words[:60]):
+        found = [vectors.words[near] for near in rows[row]]
+        expected = vectors.neighbors(word, 6)
+        assert found == [near for near, _ in expected]
+        np.testing.assert_allclose(cosines[row], [x for _, x in expected], atol=1e-6)
+    assert vectors.neighbor_table(1000, 1000)[0].shape == (300, 299)
+    assert vectors.neighbor_table(2, 0)[0].shape == (2, 0)
+
+
+@given(data=st.data(), count=st.integers(1, 12), block=st.integers(1, 5))
+def test_best_rows_of_blocks_are_those_of_a_whole_sort(data, count, block) -> None:
+    values = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=count, max_size=count)
+    scores = np.array(
+        data.draw(st.lists(values, min_size=1, max_size=3)), dtype=np.float32
+    )
+    top = data.draw(st.integers(1, count))
+    best = BestRows(len(scores), top)
+    for first in range(0, count, block):
+        best.add(scores[:, first : first + block], first)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    np.testing.assert_array_equal(best.rows, order)
+    np.testing.assert_array_equal(
+        best.scores, np.take_along_axis(scores, order, axis=1)
+    )

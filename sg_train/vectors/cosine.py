@@ -82,3 +82,40 @@ def best_rows(
         rows = np.arange(len(scores))
     rows = rows[~np.isin(rows, not_these)]
     return rows[np.argsort(-scores[rows], kind="stable")][:count]
+
+
+class BestRows:
+    """The best rows for each of n queries, among rows that arrive in blocks.
+
+    Attributes:
+        rows: (n, top) int64, best first, ties in row order.
+        scores: (n, top) float32; -inf where there are fewer rows.
+    """
+
+    def __init__(self, queries: int, top: int) -> None:
+        self.rows = np.full((queries, top), np.iinfo(np.int64).max)
+        self.scores = np.full((queries, top), -np.inf, dtype=np.float32)
+
+    def add(self, found: NDArray[np.float32], first: int) -> None:
+        """Compare with the scores of a block of later rows.
+
+        Args:
+            found: (n, rows) float32.
+            first: the row of the first column.
+        """
+        queries, top = self.scores.shape
+        edges = self.scores[:, -1:]
+        if np.isneginf(edges).any() and top < found.shape[1]:
+            edges = np.partition(found, -top, axis=1)[:, -top, None]
+            query, column = np.nonzero(found >= edges)
+        else:  # earlier rows win ties
+            query, column = np.nonzero(found > edges)
+        query = np.concatenate((np.repeat(np.arange(queries), top), query))
+        scores = np.concatenate(
+            (self.scores.ravel(), found[query[queries * top :], column])
+        )
+        rows = np.concatenate((self.rows.ravel(), column + first))
+        order = np.lexsort((rows, -scores, query))
+        starts = np.searchsorted(query[order], np.arange(queries))
+        chosen = order[starts[:, None] + np.arange(top)]
+        self.rows, self.scores = rows[chosen], scores[chosen]

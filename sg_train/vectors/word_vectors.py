@@ -1,29 +1,51 @@
 """Words and their vectors: similarity, neighbours and analogies."""
 
-import difflib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
 
 from sg_train.choices import AnalogyMethod, VectorFormat
-from sg_train.errors import VectorsError
-from sg_train.vectors.cosine import analogy_scores, best_rows, unit
+from sg_train.errors import UnknownWordError, VectorsError
+from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
 from sg_train.vectors.formats import load_vectors, save_vectors
+from sg_train.vectors.spelling import Spellings, plain_spellings
 
-_ROWS_AT_ONCE = 1 << 14
+_LOG = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE = 1 << 13
+_QUERIES_AT_ONCE = 1 << 11
+_HINTS_FROM = 50_000  # of the most frequent words
+_HINTS = 3
+_LONGEST_HINTED = 200  # characters
+_LEAST_SIMILARITY = 0.6
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class WordVectors:
     """Distinct words, most frequent first, and a vector for each.
+
+    A word that is unknown as typed is looked up in other spellings, such as with
+    composed accents, or as the tokenizer of a run spells it.
+
+    Args:
+        words: V words.
+        matrix: (V, D) of any number type; converted to float32.
+        spellings: returns other spellings of an unknown word.
 
     Attributes:
         words: V words.
         matrix: (V, D) float32; may be a memory-mapped file.
+
+    Raises:
+        VectorsError: there are no vectors, words and rows differ in number, a word is
+            not a string or occurs twice, or a number does not fit into float32.
 
     >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]], dtype=np.float32))
     >>> vectors["b"]
@@ -40,6 +62,23 @@ class WordVectors:
 
     words: Sequence[str]
     matrix: NDArray[np.float32]
+    spellings: Spellings = field(default=plain_spellings, repr=False)
+
+    def __post_init__(self) -> None:
+        words = self.words
+        if not isinstance(words, list | tuple):
+            words = [words] if isinstance(words, str) else list(words)
+        matrix = _as_matrix(self.matrix)
+        if len(words) != len(matrix):
+            raise VectorsError(f"{len(words)} words for {len(matrix)} vectors")
+        _check_strings(words)
+        ids = {word: row for row, word in enumerate(words)}
+        if len(ids) < len(words):
+            twice = next(word for row, word in enumerate(words) if ids[word] != row)
+            raise VectorsError(f"duplicate word {twice!r}; give each word one vector")
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "matrix", matrix)
+        self.__dict__["ids"] = ids
 
     def __len__(self) -> int:
         return len(self.words)
@@ -76,17 +115,27 @@ class WordVectors:
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)
 
-    def __contains__(self, word: str) -> bool:
-        return word in self.ids
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and self._find(word) is not None
 
-    def __getitem__(self, word: str) -> NDArray[np.float32]:
-        """Return a word's vector, (D,) float32.
+    def __getitem__(self, word: str | Iterable[str]) -> NDArray[np.float32]:
+        """Return a word's vector, (D,) float32, or those of n words, (n, D).
 
         Raises:
-            VectorsError: the word has no vector.
+            VectorsError: a word has no vector.
         """
-        vector: NDArray[np.float32] = self.matrix[self.id(word)]
-        return vector
+        if isinstance(word, str) or not isinstance(word, Iterable):
+            vector: NDArray[np.float32] = self.matrix[self.id(word)]
+            return vector
+        vectors: NDArray[np.float32] = self.matrix[self.rows_of(word)]
+        return vectors
+
+    def get(
+        self, word: str, default: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32] | None:
+        """Return a word's vector, (D,) float32, or `default` if it has none."""
+        row = self._find(word)
+        return default if row is None else self.matrix[row]
 
     @property
     def dimension(self) -> int:
@@ -104,15 +153,55 @@ class WordVectors:
         Raises:
             VectorsError: the word has no vector; the message names similar ones.
         """
+        return int(self.rows_of([word])[0])
+
+    def rows_of(self, words: Iterable[str]) -> NDArray[np.int64]:
+        """Return the rows of n words, (n,).
+
+        Raises:
+            VectorsError: words have no vector; the message names them all.
+        """
+        words = list(words)
+        for word in words:
+            if not isinstance(word, str):
+                raise VectorsError(f"{word!r} is not a word; give a string")
+        rows = [self._find(word) for word in words]
+        unknown = [word for word, row in zip(words, rows, strict=True) if row is None]
+        if unknown:
+            raise UnknownWordError(list(dict.fromkeys(unknown)), self.similar_words)
+        for word, row in zip(words, rows, strict=True):
+            if row is not None and self.words[row] != word:
+                _LOG.info(
+                    "%r is looked up as %r, its spelling among the words with vectors",
+                    word,
+                    self.words[row],
+                )
+        return np.array(rows, dtype=np.int64)
+
+    def similar_words(self, word: str) -> list[str]:
+        """Return frequent words that are spelled like `word`."""
+        if word.lower() in self.ids:
+            return [word.lower()]
+        if len(word) > _LONGEST_HINTED:
+            return []
+        found = process.extract(
+            word,
+            self.words[:_HINTS_FROM],
+            scorer=Indel.normalized_similarity,
+            score_cutoff=_LEAST_SIMILARITY,
+            limit=_HINTS,
+        )
+        return [similar for similar, *_ in found]
+
+    def _find(self, word: str) -> int | None:
+        """Return the row of a word, or of another spelling of it."""
         row = self.ids.get(word)
-        if row is not None:
-            return row
-        if not isinstance(word, str):
-            raise VectorsError(f"{word!r} is not a word; give a string")
-        similar = [close for close in (word.lower(),) if close in self.ids]
-        similar = similar or difflib.get_close_matches(word, self.words[:50_000], 3)
-        hint = f"; similar words: {', '.join(similar)}" if similar else ""
-        raise VectorsError(f"{word!r} has no vector{hint}")
+        if row is None:
+            for other in self.spellings(word):
+                row = self.ids.get(other)
+                if row is not None:
+                    break
+        return row
 
     def similarity(self, first: str, second: str) -> float:
         """Return the cosine of two words' vectors.
@@ -120,7 +209,7 @@ class WordVectors:
         Raises:
             VectorsError: a word has no vector.
         """
-        one, other = self.unit_rows(np.array([self.id(first), self.id(second)]))
+        one, other = self.unit_rows(self.rows_of([first, second]))
         return float(one @ other)
 
     def neighbors(
@@ -151,7 +240,7 @@ class WordVectors:
             words = list(word)
         if not words:
             raise VectorsError("no word to look up; give at least one")
-        own = np.array([self.id(each) for each in words])
+        own = self.rows_of(words)
         query = unit(self.unit_rows(own).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
         scores = [(block @ query.T)[:, 0] for _, block in candidates.unit_blocks()]
@@ -183,7 +272,7 @@ class WordVectors:
         Raises:
             VectorsError: a word has no vector.
         """
-        own = np.array([self.id(word) for word in (a, b, c)])
+        own = self.rows_of((a, b, c))
         near_a, near_b, near_c = np.split(self.unit_rows(own), 3)
         candidates = self.most_frequent(restrict)
         scores = [
@@ -205,21 +294,28 @@ class WordVectors:
             (count, top) rows of the neighbours, nearest first, and their cosines; a
             small vocabulary gives fewer rows or columns.
         """
-        top = min(top, len(self) - 1)
-        asked = self.unit_rows(np.arange(min(count, len(self))))
-        rows = np.empty((len(asked), 0), dtype=np.int64)
-        cosines = np.empty((len(asked), 0), dtype=np.float32)
+        count, top = min(count, len(self)), min(top, len(self) - 1)
+        rows = np.empty((count, top), dtype=np.int64)
+        cosines = np.empty((count, top), dtype=np.float32)
+        for first in range(0, count if top else 0, _QUERIES_AT_ONCE):
+            some = slice(first, min(first + _QUERIES_AT_ONCE, count))
+            rows[some], cosines[some] = self._nearest(some, top)
+        return rows, cosines
+
+    def _nearest(
+        self, queries: slice, top: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the nearest neighbours of a block of rows, and their cosines."""
+        asked = self.unit_rows(np.arange(queries.start, queries.stop))
+        best = BestRows(len(asked), top)
         for first, block in self.unit_blocks():
             found = asked @ block.T
-            own = np.arange(first, min(first + len(block), len(asked)))
-            found[own, own - first] = -np.inf
-            best = np.argpartition(-found, min(top, len(block) - 1), axis=1)[:, :top]
-            cosines = np.hstack((cosines, np.take_along_axis(found, best, axis=1)))
-            rows = np.hstack((rows, best + first))
-            order = np.argsort(-cosines, axis=1, kind="stable")[:, :top]
-            cosines = np.take_along_axis(cosines, order, axis=1)
-            rows = np.take_along_axis(rows, order, axis=1)
-        return rows, cosines
+            own = np.arange(
+                max(queries.start, first), min(queries.stop, first + len(block))
+            )
+            found[own - queries.start, own - first] = -np.inf
+            best.add(found, first)
+        return best.rows, best.scores
 
     def most_frequent(self, count: int | None) -> "WordVectors":
         """Return the vectors of the first `count` words, or of all if it is None.
@@ -233,7 +329,13 @@ class WordVectors:
             )
         if count is None or count >= len(self):
             return self
-        return WordVectors(self.words[:count], self.matrix[:count])
+        few = object.__new__(WordVectors)  # these are checked already
+        few.__dict__.update(
+            words=self.words[:count],
+            matrix=self.matrix[:count],
+            spellings=self.spellings,
+        )
+        return few
 
     def unit_blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield vectors scaled to length 1, a block of rows at a time.
@@ -260,3 +362,37 @@ class WordVectors:
             )
         rows = best_rows(scores, not_these, count).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
+
+
+def _as_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
+    """Return a matrix as float32, without a copy if it is."""
+    array = matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise VectorsError(
+            f"vectors of shape {array.shape} and type {array.dtype}: expected a matrix "
+            "of numbers, with a row per word"
+        )
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float32)
+    if array.dtype.kind == "f" and (np.isinf(converted) & np.isfinite(array)).any():
+        raise VectorsError("a number is too large for float32; scale the vectors down")
+    return converted
+
+
+def _check_strings(words: Sequence[str]) -> None:
+    for row, word in enumerate(words):
+        if not isinstance(word, str):
+            raise VectorsError(
+                f"the word of vector {row + 1} is {word!r}, not a string"
+            )
+    try:
+        "\n".join(words).encode()
+    except UnicodeEncodeError as error:
+        wrong = next(word for word in words if _has_surrogates(word))
+        raise VectorsError(f"{wrong!r}: a word that UTF-8 cannot encode") from error
+
+
+def _has_surrogates(word: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in word)

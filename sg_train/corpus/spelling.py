@@ -1,0 +1,27 @@
+"""How the words of a prepared text are spelled."""
+
+from collections.abc import Callable
+
+from sg_train.config import CorpusConfig
+from sg_train.corpus.tokenizer import make_tokenizer, split_words
+
+_PHRASE = "_"  # the usual delimiter of phrases
+
+
+def spelling(corpus: CorpusConfig) -> Callable[[str], list[str]]:
+    """Return a function that spells a typed word as a text's tokenizer does.
+
+    It returns the spellings to try: a word, or the words of a phrase, joined.
+
+    >>> spelling(CorpusConfig())("Don’t")
+    ["don't"]
+    >>> spelling(CorpusConfig())("New York")
+    ['new_york']
+    """
+    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
+
+    def spellings(word: str) -> list[str]:
+        words = split_words(tokenizer, word)
+        return [_PHRASE.join(words)] if words else []
+
+    return spellings
