@@ -170,3 +170,20 @@ def test_the_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> 
     assume(np.ptp(other) > 0)
     expected = scipy.stats.spearmanr(one, other).statistic
     assert spearman(one, other) == pytest.approx(expected, abs=1e-12)
+
+
+def test_words_of_a_test_may_be_spelled_otherwise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["café", "don't", "c", "d"]
+    vectors = WordVectors(
+        words, np.random.default_rng(0).normal(size=(4, 3)).astype("f4")
+    )
+    (tmp_path / "plain.tsv").write_text("café\tc\t1\ndon't\td\t2\n")
+    (tmp_path / "other.tsv").write_text("cafe\u0301\tC\t1\nDon’t\td\t2\nx\td\t1\n")
+    plain, other = Evaluation.from_files(
+        [tmp_path / "plain.tsv", tmp_path / "other.tsv"], []
+    )(vectors)
+    assert (plain.scored, other.scored, other.missing) == (2, 2, 1)
+    assert other.value == plain.value
+    assert "2 words of the tests are looked up as the vocabulary spells" in caplog.text

@@ -163,7 +163,8 @@ def phrases(
 def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...]:
     """Return connector words as the text's tokenizer spells them."""
     from sg_train.corpus.phrases.phrases import ENGLISH_CONNECTORS
-    from sg_train.corpus.tokenizer import make_tokenizer, split_words
+    from sg_train.corpus.spelling import tokenizer_of
+    from sg_train.corpus.tokenizer import split_words
 
     if name is None:
         return ()
@@ -176,8 +177,7 @@ def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...
             f"--connectors {name}: cannot be read ({error}); give `english` or a file "
             "with one word per line"
         ) from error
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
-    return tuple(dict.fromkeys(split_words(tokenizer, text)))
+    return tuple(dict.fromkeys(split_words(tokenizer_of(corpus), text)))
 
 
 def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:

@@ -9,9 +9,9 @@ from tqdm import tqdm
 from sg_train.config import CorpusConfig
 from sg_train.corpus.counts import WordCounts
 from sg_train.corpus.reader import read_chunks
+from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.splitting import split_texts
 from sg_train.corpus.spool import Spool
-from sg_train.corpus.tokenizer import make_tokenizer
 from sg_train.system.machine import available_memory
 
 _BYTES_PER_WORD = 400  # in memory, including its entries in lists and tables
@@ -36,7 +36,7 @@ def read_text(
     Raises:
         CorpusError: a file cannot be read.
     """
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
+    tokenizer = tokenizer_of(corpus)
     counts = WordCounts(tokenizer, directory, _most_words(corpus.memory_limit))
     chunks = chain.from_iterable(
         read_chunks(file, tokenizer.separators, corpus.errors) for file in files

@@ -33,6 +33,7 @@ from sg_train.corpus.notices import UnsegmentedText, single_words
 from sg_train.corpus.phrases.joiner import join_phrases
 from sg_train.corpus.phrases.phrases import Phrases, digest_of_phrases
 from sg_train.corpus.reader import expand_paths
+from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.spool import Spool
 from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
 from sg_train.errors import CorpusError, OutputError
@@ -330,7 +331,7 @@ def read_words(
     spool = Spool(directory, corpus.max_sentence_length)
     counts = read_text(corpus, files, spool, directory, threads)
     if corpus.phrases is not None:
-        phrases = Phrases.load(Path(corpus.phrases))
+        phrases = Phrases.load(Path(corpus.phrases)).spelled(tokenizer_of(corpus))
         spool = join_phrases(phrases, spool, counts, threads)
     return spool, counts
 

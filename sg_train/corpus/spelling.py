@@ -1,11 +1,16 @@
-"""How the words of a prepared text are spelled."""
+"""How the tokenizer of a text spells words that come from elsewhere."""
 
 from collections.abc import Callable
 
 from sg_train.config import CorpusConfig
-from sg_train.corpus.tokenizer import make_tokenizer, split_words
+from sg_train.corpus.tokenizer import Tokenizer, make_tokenizer, split_words
 
 _PHRASE = "_"  # the usual delimiter of phrases
+
+
+def tokenizer_of(corpus: CorpusConfig) -> Tokenizer:
+    """Return the tokenizer of a text."""
+    return make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
 
 
 def spelling(corpus: CorpusConfig) -> Callable[[str], list[str]]:
@@ -18,7 +23,7 @@ def spelling(corpus: CorpusConfig) -> Callable[[str], list[str]]:
     >>> spelling(CorpusConfig())("New York")
     ['new_york']
     """
-    tokenizer = make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
+    tokenizer = tokenizer_of(corpus)
 
     def spellings(word: str) -> list[str]:
         words = split_words(tokenizer, word)

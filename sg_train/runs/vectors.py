@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from sg_train.choices import Matrix
+from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import RunError
 from sg_train.runs.checkpoint import Weights, load_weights
 from sg_train.runs.directory import RunDirectory
+from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -38,7 +40,8 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
         RunError: the run is not done or its files do not belong together.
     """
     matrix = matrix or run.load_config().export.matrix
-    vectors = to_vectors(*load_run_weights(run), matrix)
+    words, weights = load_run_weights(run)
+    vectors = to_vectors(words, weights, matrix, spelling(run.load_config().corpus))
     if not np.isfinite(vectors.matrix).all():
         raise RunError(
             f"{run.path}: some of its weights are not finite; train it again"
@@ -46,21 +49,26 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
     return vectors
 
 
-def to_vectors(words: Sequence[str], weights: Weights, matrix: Matrix) -> WordVectors:
+def to_vectors(
+    words: Sequence[str],
+    weights: Weights,
+    matrix: Matrix,
+    spellings: Spellings = plain_spellings,
+) -> WordVectors:
     """Join words and weights.
 
     Args:
         words: V of them.
         weights: `u` and `v`, (V, D) float32.
         matrix: which of them, or their sum.
+        spellings: returns other spellings of an unknown word.
 
     >>> ones = np.ones((1, 2), dtype=np.float32)
     >>> to_vectors(["a"], {"u": ones, "v": ones}, "sum")["a"]
     array([2., 2.], dtype=float32)
     """
-    if matrix == "sum":
-        return WordVectors(words, weights["u"] + weights["v"])
-    return WordVectors(words, weights[matrix])
+    chosen = weights["u"] + weights["v"] if matrix == "sum" else weights[matrix]
+    return WordVectors(words, chosen, spellings)
 
 
 def export_run(run: RunDirectory) -> None:

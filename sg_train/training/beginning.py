@@ -12,6 +12,7 @@ from sg_train.config import Config, differences
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import RANK, changed_inputs, open_corpus, open_shard
 from sg_train.corpus.sharded import ShardedCorpus
+from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import CorpusError, RunError, SettingsError, TrainingError
@@ -120,7 +121,9 @@ def begin_new(
         asked, config = config, _with_corpus_settings(config, corpus)
         initial = None
         if ranks.is_first:
-            initial = read_initial_vectors(config.model, corpus.vocabulary.words)
+            initial = read_initial_vectors(
+                config.model, corpus.vocabulary.words, spelling(config.corpus)
+            )
         words_only = ranks.from_first(None if initial is None else initial.words_only())
     libraries = ("sg-train", "torch", "numpy", "numba", "pyarrow")
     versions = {name: importlib.metadata.version(name) for name in libraries}

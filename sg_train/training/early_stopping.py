@@ -9,6 +9,7 @@ from sg_train.choices import Matrix
 from sg_train.config import EvaluationConfig
 from sg_train.errors import SettingsError
 from sg_train.vectors.evaluation import Evaluation
+from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -20,7 +21,11 @@ class EarlyStopping:
     """
 
     def __init__(
-        self, config: EvaluationConfig, words: Sequence[str], matrix: Matrix
+        self,
+        config: EvaluationConfig,
+        words: Sequence[str],
+        matrix: Matrix,
+        spellings: Spellings = plain_spellings,
     ) -> None:
         """Read the tests.
 
@@ -28,6 +33,7 @@ class EarlyStopping:
             config: the tests, and what to stop on.
             words: the vocabulary.
             matrix: which vectors are scored.
+            spellings: returns other spellings of an unknown word.
 
         Raises:
             VectorsError: a test cannot be read.
@@ -45,7 +51,8 @@ class EarlyStopping:
         self._since_best = 0
         if self._stop_on is not None:
             some = np.random.default_rng(0).normal(size=(len(words), 2))
-            scores = self._evaluation(WordVectors(words, some.astype(np.float32)))
+            vectors = WordVectors(words, some.astype(np.float32), spellings)
+            scores = self._evaluation(vectors)
             totals = {s.test: s.value for s in scores if s.is_total}
             if totals[self._stop_on] is None:
                 raise SettingsError(

@@ -16,6 +16,7 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors, load_run_weights
 from sg_train.vectors.drift import measure_drift
 from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 _LOG = logging.getLogger(__name__)
@@ -83,15 +84,19 @@ def check_init_from(config: Config, run: RunDirectory) -> None:
 
 
 def read_initial_vectors(
-    config: ModelConfig, vocabulary: Sequence[str]
+    config: ModelConfig,
+    vocabulary: Sequence[str],
+    spellings: Spellings = plain_spellings,
 ) -> InitialVectors | None:
     """Read the vectors that `config.init_from` names, for the words that it has.
 
-    A run has u and v; the vectors of a file become u.
+    A run has u and v; the vectors of a file become u. A word that has no vector may get
+    that of another spelling.
 
     Args:
         config: the settings.
         vocabulary: the V words of the model's rows.
+        spellings: returns how the vocabulary may spell another word.
 
     Raises:
         VectorsError: the vectors cannot be read, are not finite, or include none of
@@ -108,7 +113,7 @@ def read_initial_vectors(
             f"model.init_from={path}: has vectors of length {u.shape[1]}, not "
             f"{config.dimension}; set model.dimension={u.shape[1]}"
         )
-    row_of = {word: row for row, word in enumerate(words)}
+    row_of = _rows_of(words, vocabulary, spellings)
     known = [word for word in vocabulary if word in row_of]
     if not known:
         raise VectorsError(
@@ -123,8 +128,38 @@ def read_initial_vectors(
         _finite(u[rows], path),
         _finite(v[rows], path) if v is not None and has_v else None,
     )
-    _log_matches(initial, words, vocabulary, path)
+    unused = [words[row] for row in np.setdiff1d(np.arange(len(words)), rows).tolist()]
+    _log_matches(initial, unused, vocabulary, path)
     return initial
+
+
+def _rows_of(
+    words: Sequence[str], vocabulary: Sequence[str], spellings: Spellings
+) -> dict[str, int]:
+    """Return the row of each word of a vocabulary that is among the given words.
+
+    A word in its own spelling comes first, then the first other spelling of it.
+    """
+    row_of = {word: row for row, word in enumerate(words)}
+    known = frozenset(vocabulary)
+    missing = known - row_of.keys()
+    if not missing:
+        return row_of
+    respelled: dict[str, int] = {}
+    for row, word in enumerate(words):
+        if word not in known:
+            for other in spellings(word):
+                if other in missing:
+                    respelled.setdefault(other, row)
+    if respelled:
+        word, row = next(iter(respelled.items()))
+        _LOG.info(
+            "%d words have initial vectors in another spelling, such as %r from %r",
+            len(respelled),
+            word,
+            words[row],
+        )
+    return row_of | respelled
 
 
 def resumed_initial_vectors(run: RunDirectory, config: Config) -> InitialVectors | None:
@@ -164,12 +199,10 @@ def report_drift(run: RunDirectory, config: Config) -> None:
 
 def _log_matches(
     initial: InitialVectors,
-    words: Sequence[str],
+    unused: Sequence[str],
     vocabulary: Sequence[str],
     path: Path,
 ) -> None:
-    used = frozenset(initial.words)
-    unused = [word for word in words if word not in used]
     some = ", ".join(unused[:3]) + ", ..." * (len(unused) > 3)
     _LOG.info(
         "%s: provides initial vectors (%s) for %d of %d words%s",

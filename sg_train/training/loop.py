@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sg_train.blocks import BlockRef
+from sg_train.corpus.spelling import spelling
 from sg_train.engines.base import BlockResult
 from sg_train.errors import Interrupted, OutputError, TrainingError
 from sg_train.runs import checkpoint
@@ -176,7 +177,9 @@ class Loop:
         with self._progress.pause():
             weights = self._weights()
             words = self._corpus.vocabulary.words
-            vectors = to_vectors(words, weights, self._config.export.matrix)
+            spellings = spelling(self._config.corpus)
+            matrix = self._config.export.matrix
+            vectors = to_vectors(words, weights, matrix, spellings)
             self._progress.add_scores(tests.score(vectors))
             if tests.is_best:
                 try:

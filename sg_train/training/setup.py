@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, SamplingConfig
+from sg_train.corpus.spelling import spelling
 from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
@@ -131,7 +132,10 @@ def _make_tests(beginning: Beginning) -> EarlyStopping | None:
     if not (config.evaluation.similarity or config.evaluation.analogies):
         return None
     tests = EarlyStopping(
-        config.evaluation, beginning.corpus.vocabulary.words, config.export.matrix
+        config.evaluation,
+        beginning.corpus.vocabulary.words,
+        config.export.matrix,
+        spelling(config.corpus),
     )
     if beginning.resumed is not None and beginning.resumed.state.scoring:
         tests.restore(beginning.resumed.state.scoring)

@@ -2,11 +2,13 @@
 
 Scores match gensim's `evaluate_word_pairs` and `evaluate_word_analogies`: by default
 case is ignored (of words that differ only in case, the most frequent one counts), and
-questions with a word that has no vector are skipped and counted as missing.
+questions with a word that has no vector are skipped and counted as missing. A word that
+is unknown as it is written is looked up as the vocabulary spells it.
 """
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,8 @@ from sg_train.vectors.question_files import (
     read_similarity,
 )
 from sg_train.vectors.word_vectors import WordVectors
+
+_LOG = logging.getLogger(__name__)
 
 _QUESTIONS_AT_ONCE = 256
 
@@ -70,6 +74,7 @@ class Evaluation:
     restrict: int | None = None
     match_case: bool = False
     method: AnalogyMethod = "add"
+    _reported: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @classmethod
     def from_files(
@@ -109,13 +114,23 @@ class Evaluation:
     def __call__(self, vectors: WordVectors) -> list[Score]:
         """Score vectors on every test, in the given order."""
         judged = vectors.most_frequent(self.restrict)
-        lookup = _Lookup(judged.words, match_case=self.match_case)
+        lookup = _Lookup(judged, match_case=self.match_case)
         scores = [
             score_similarity(judged, lookup, test.pairs, test.name)
             for test in self.similarity
         ]
         for test in self.analogies:
             scores += _score_analogies(judged, lookup, test, self.method)
+        if lookup.respelled.keys() > self._reported:
+            self._reported.update(lookup.respelled)
+            word, found = next(iter(lookup.respelled.items()))
+            _LOG.info(
+                "%d words of the tests are looked up as the vocabulary spells them, "
+                "such as %r as %r",
+                len(lookup.respelled),
+                word,
+                found,
+            )
         return scores
 
 
@@ -124,20 +139,34 @@ class _Lookup:
 
     Attributes:
         first: (V,) int64: for each row, the first row whose word counts as the same.
+        respelled: words that were found in another spelling, and that spelling.
     """
 
-    def __init__(self, words: Sequence[str], *, match_case: bool) -> None:
+    def __init__(self, vectors: WordVectors, *, match_case: bool) -> None:
         self._fold = str if match_case else str.upper
+        self._spellings = vectors.spellings
+        self.respelled: dict[str, str] = {}
         self._rows: dict[str, int] = {}
-        folded = [self._fold(word) for word in words]
+        folded = [self._fold(word) for word in vectors.words]
         self.first = np.array(
             [self._rows.setdefault(word, row) for row, word in enumerate(folded)]
         )
 
     def rows(self, words: Sequence[str]) -> list[int] | None:
         """Return the words' rows, or None if one of them is missing."""
-        rows = [self._rows.get(self._fold(word), -1) for word in words]
+        rows = [self._row(word) for word in words]
         return None if -1 in rows else rows
+
+    def _row(self, word: str) -> int:
+        row = self._rows.get(self._fold(word), -1)
+        if row >= 0:
+            return row
+        for other in self._spellings(word):
+            row = self._rows.get(self._fold(other), -1)
+            if row >= 0:
+                self.respelled[word] = other
+                return row
+        return -1
 
     def same(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (n, m): for each of n rows, all rows that count as the same word.

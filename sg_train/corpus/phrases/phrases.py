@@ -8,11 +8,12 @@ may occur between its two words.
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from sg_train.choices import PhraseScoring
+from sg_train.corpus.tokenizer import Tokenizer, split_words
 from sg_train.errors import CorpusError, SettingsError
 from sg_train.system.files import atomic_file
 
@@ -113,6 +114,29 @@ class Phrases:
 
     def __len__(self) -> int:
         return sum(map(len, self.passes))
+
+    def spelled(self, tokenizer: Tokenizer) -> "Phrases":
+        """Return the phrases with their words as a tokenizer spells them.
+
+        Phrases found in a text are spelled like it; those edited by hand may differ.
+        """
+
+        def spell(name: str) -> str:
+            parts = name.split(self.settings.delimiter)
+            spelled = [split_words(tokenizer, part) for part in parts]
+            if any(len(words) != 1 for words in spelled):
+                return name
+            return self.settings.delimiter.join(words[0] for words in spelled)
+
+        passes = []
+        for phrases in self.passes:
+            distinct: dict[tuple[str, ...], Phrase] = {}
+            for phrase in phrases:
+                words = tuple(map(spell, phrase.words))
+                distinct.setdefault(words, replace(phrase, words=words))
+            passes.append(tuple(distinct.values()))
+        connectors = tuple(dict.fromkeys(map(spell, self.settings.connectors)))
+        return Phrases(tuple(passes), replace(self.settings, connectors=connectors))
 
     def name(self, phrase: Phrase) -> str:
         """Return a phrase as the one word that it becomes."""
