@@ -12,6 +12,7 @@ AnalogyMethod = Literal["add", "multiply"]
 TokenizerName = Literal["words", "whitespace"]
 Case = Literal["lower", "lower_turkic", "keep"]
 OnBadText = Literal["strict", "replace"]
+OnBadRows = Literal["strict", "replace", "skip"]
 
 # Each is a module of sg_train.engines; `auto` takes the first that can do what the
 # settings ask for.

@@ -77,7 +77,6 @@ def test_other_safetensors_are_refused() -> None:
         ),
         ({"vectors": matrix[0], "words": words}, "not a float32 matrix"),
         ({"vectors": matrix[:1], "words": words}, "2 words for 1 vectors"),
-        ({"vectors": matrix, "words": words[[0, 1, 0, 1]]}, "duplicate word 'a'"),
         ({"vectors": matrix, "words": words | 128}, "not UTF-8"),
     ]
     for tensors, complaint in cases:
@@ -90,6 +89,18 @@ def test_other_safetensors_are_refused() -> None:
         Path("v").write_bytes(whole[:size])
         with pytest.raises(VectorsError, match="v: damaged"):
             load_safetensors(Path("v"))
+
+
+def test_of_repeated_words_the_first_is_kept(caplog) -> None:
+    matrix = np.arange(8, dtype=np.float32).reshape(4, 2)
+    np.save("v.npy", matrix)
+    Path("v.words.txt").write_text("a\nb\na\na\n")
+    words, kept = load_npy(Path("v.npy"))
+    assert words == ["a", "b"]
+    assert kept.tolist() == [[0, 1], [2, 3]]
+    assert caplog.messages == [
+        "v.npy: 2 rows repeat a word and are left out, the first: 'a' in vector 3"
+    ]
 
 
 def test_other_arrays_are_refused() -> None:

@@ -1,10 +1,15 @@
+import bz2
 import gzip
+import lzma
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import gensim
 import numpy as np
+import pyarrow as pa
 import pytest
+import torch
 
 from sg_train.choices import VectorFormat
 from sg_train.errors import VectorsError
@@ -13,6 +18,12 @@ from sg_train.vectors.word_vectors import WordVectors
 from tests.building import load_vectors, save_vectors
 from tests.conftest import awkward_vectors
 
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
 READ = ["text", "binary", "glove", "safetensors", "npy"]
 
 
@@ -27,19 +38,19 @@ def test_the_format_is_recognised_by_content(tmp_path, form: VectorFormat) -> No
     assert np.signbit(loaded.matrix[0][1])
 
 
+@pytest.mark.parametrize("kind", COMPRESS)
 @pytest.mark.parametrize("form", ["text", "binary", "glove"])
-def test_compressed_files_are_read(tmp_path, form: VectorFormat) -> None:
+def test_compressed_files_are_read(tmp_path, form: VectorFormat, kind: str) -> None:
     vectors = awkward_vectors()
     save_vectors(vectors, tmp_path / "v", form)
-    packed = tmp_path / "v.gz"
-    packed.write_bytes(gzip.compress((tmp_path / "v").read_bytes()))
+    packed = tmp_path / "v.packed"
+    packed.write_bytes(COMPRESS[kind]((tmp_path / "v").read_bytes()))
     loaded = load_vectors(packed)
     assert loaded.words == vectors.words
     assert np.array_equal(loaded.matrix, vectors.matrix)
-    for damaged in (packed.read_bytes()[:-20], packed.read_bytes()[:-8] + b"\0" * 8):
-        packed.write_bytes(damaged)
-        with pytest.raises(VectorsError, match="v.gz: damaged gzip file"):
-            load_vectors(packed)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(VectorsError, match=f"damaged or truncated {kind} data"):
+        load_vectors(packed)
 
 
 def test_a_compressed_header_may_claim_what_it_likes(tmp_path) -> None:
@@ -66,7 +77,9 @@ def test_a_missing_file_is_one_line(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"PK\x03\x04rest", "a zip archive; unpack it"),
+        (b"PK\x03\x04rest", "a zip archive, not a vector file; unpack it"),
+        (gzip.compress(b"PK\x03\x04rest"), "a zip archive, not a vector file"),
+        (b"%PDF-1.7", "a PDF document, not a vector file; choose another"),
         ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a fastText model"),
     ],
 )
@@ -74,6 +87,18 @@ def test_other_downloads_are_named(tmp_path, content: bytes, complaint: str) -> 
     (tmp_path / "v").write_bytes(content)
     with pytest.raises(VectorsError, match=complaint):
         load_vectors(tmp_path / "v")
+
+
+def test_weights_and_arrays_of_other_libraries_are_named(tmp_path) -> None:
+    with (tmp_path / "v.npz").open("wb") as file:
+        np.savez(file, vectors=np.ones((2, 2)))
+    torch.save(torch.ones(2, 2), tmp_path / "v.pt")
+    for name, kind in [("v.npz", "a numpy archive"), ("v.pt", "a PyTorch file")]:
+        complaint = (
+            rf"{name}: {kind}.*, not a vector file; .*WordVectors\(words, matrix"
+        )
+        with pytest.raises(VectorsError, match=complaint):
+            load_vectors(tmp_path / name)
 
 
 def test_endings_stand_for_formats() -> None:

@@ -1,7 +1,8 @@
 import gensim
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -65,7 +66,7 @@ def test_text_is_in_shortest_form(tmp_path) -> None:
     ("word", "number", "complaint"),
     [
         ("a b", 1.0, "white space"),
-        ("a\u3000b", 1.0, "white space"),
+        ("a\tb", 1.0, "white space"),
         ("", 1.0, "white space"),
         ("a", np.nan, "'a' is not finite"),
         ("a", -np.inf, "'a' is not finite"),
@@ -83,7 +84,7 @@ def test_what_others_could_not_read_is_refused(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"2 2\na b 1 2\nc 3 4\n", "line 2: 3 numbers, expected 2"),
+        (b"2 2\na 7 1 2\nc 3 4\n", "line 2: 3 numbers, expected 2"),
         (b"a 1 2\nb 1\n", "line 2: 1 numbers, expected 2"),
         (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, expected 2"),
         (b"a 1 2\n\nb 1 2\n", "line 2: is empty"),
@@ -98,7 +99,6 @@ def test_what_others_could_not_read_is_refused(
         (b"1 2\na 1 2\nb 1 2\n", "line 3: more vectors than the 1"),
         (b"2 2\na 1 2\nb 1\n", "line 3: 1 numbers, expected 2"),
         (b"2 2\na 1 2\nb 1 x\n", "line 3: could not convert"),
-        (b"2 2\na 1 2\na 1 2\n", "line 3: duplicate word 'a'"),
         (b"2 2\na 1 2\nb 1 nan\n", "line 3: the vector of 'b' is not finite"),
         (b"2 2\na 1 2\n\xff 1 2\n", "line 3: .* can't decode"),
         (b"1 2\na \x00\x00\x80\x3f\x00", "vector 1: the file ends here"),
@@ -133,6 +133,105 @@ def test_numbers_beyond_float32_are_refused_without_a_warning(tmp_path) -> None:
     (tmp_path / "v").write_bytes(b"a 1 2\nb 1e39 4\n")
     with pytest.raises(VectorsError, match="line 2: the vector of 'b' is not finite"):
         load_vectors(tmp_path / "v")
+
+
+def test_a_word_may_hold_spaces_under_a_header(tmp_path) -> None:
+    (tmp_path / "v").write_bytes("3 2\n00,0 km² 1 2\n10 000 3 4\n. . 5 6\n".encode())
+    loaded = load_vectors(tmp_path / "v")
+    assert loaded.words == ["00,0 km²", "10 000", ". ."]
+    assert loaded.matrix.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("form", ["text", "binary", "glove"])
+def test_other_white_space_is_part_of_words_as_in_gensim(tmp_path, form) -> None:
+    names = ["00,0\u00a0km²", "\u3000", "a\u2028b", "\u00a0"]
+    matrix = np.arange(8, dtype=np.float32).reshape(4, 2)
+    path = tmp_path / "v"
+    save_vectors(WordVectors(names, matrix), path, form)
+    loaded = load_vectors(path)
+    assert loaded.words == names
+    np.testing.assert_array_equal(loaded.matrix, matrix)
+    read = gensim.models.KeyedVectors.load_word2vec_format(
+        str(path), binary=form == "binary", no_header=form == "glove"
+    )
+    assert read.index_to_key == names
+    read.save_word2vec_format(str(path), binary=form == "binary")
+    assert load_vectors(path).words == names
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"4 1\na 1\nb 2\na 3\nb 4\n",
+        b"a 1\nb 2\na 3\nb 4\n",
+        b"4 1\na \0\0\x80?\nb \0\0\0@\na \0\0@@\nb \0\0\x80@\n",
+    ],
+    ids=["text", "glove", "binary"],
+)
+def test_of_repeated_words_the_first_is_kept(tmp_path, caplog, content) -> None:
+    (tmp_path / "v").write_bytes(content)
+    loaded = load_vectors(tmp_path / "v")
+    assert (loaded.words, loaded.matrix.tolist()) == (["a", "b"], [[1], [2]])
+    (warning,) = caplog.messages
+    assert "v: 2 rows repeat a word and are left out, the first: 'a' in " in warning
+
+
+BAD_ROWS = {
+    "cut": (b"caf\xc3 1 2", "line 3: 'utf-8' codec can't decode byte 0xc3"),
+    "numbers": (b"x 1 2 3", "line 3: 3 numbers, expected 2"),
+    "number": (b"x 1 y", "line 3: could not convert"),
+    "nan": (b"x nan 1", "line 3: the vector of 'x' is not finite"),
+    "empty": (b"", "line 3: is empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+@pytest.mark.parametrize("first", [b"4 2", b"c 5 6"], ids=["text", "glove"])
+def test_a_bad_row_can_be_skipped_and_is_reported(
+    tmp_path, caplog, name: str, first: bytes
+) -> None:
+    row, complaint = BAD_ROWS[name]
+    last = b"c 5 6" if first == b"4 2" else b"d 7 8"
+    content = b"\n".join([first, b"a 1 2", row, b"b 3 4", last])
+    path = tmp_path / "v"
+    path.write_bytes(content)
+    with pytest.raises(VectorsError, match=f"{complaint}.*--errors") as caught:
+        WordVectors.load(path)
+    assert f"sg-train export {path} OUT --errors" in str(caught.value)
+    loaded = WordVectors.load(path, "skip")
+    for word, vector in {"a": [1, 2], "b": [3, 4], "c": [5, 6]}.items():
+        assert loaded[word].tolist() == vector
+    assert "x" not in loaded
+    assert f"v: 1 rows are damaged and skipped, the first: {complaint}" in caplog.text
+    if name == "cut":
+        assert "caf\ufffd" in WordVectors.load(path, "replace")
+    else:
+        with pytest.raises(VectorsError, match=complaint):
+            WordVectors.load(path, "replace")
+
+
+def test_a_binary_file_is_read_past_bad_rows(tmp_path, caplog) -> None:
+    rows = [(b"a", 1), (b"\xff", 2), (b"b", np.nan), (b"c", 3)]
+    content = b"4 1\n"
+    for word, number in rows:
+        content += word + b" " + np.float32(number).tobytes() + b"\n"
+    path = tmp_path / "v"
+    path.write_bytes(content)
+    with pytest.raises(VectorsError, match="vector 2: .*--errors replace"):
+        WordVectors.load(path)
+    loaded = WordVectors.load(path, "skip")
+    assert (loaded.words, loaded.matrix.tolist()) == (["a", "c"], [[1], [3]])
+    assert "v: 2 rows are damaged and skipped, the first: vector 2: " in caplog.text
+    path.write_bytes(content[:-3])
+    assert WordVectors.load(path, "skip").words == ["a"]
+    assert "3 vectors, line 1 states 4" in caplog.text
+
+
+def test_a_file_without_a_sound_row_is_refused(tmp_path) -> None:
+    (tmp_path / "v").write_bytes(b"1 2\nx 1 y\n")
+    with pytest.raises(VectorsError, match="no row is sound; the first: line 2: could"):
+        WordVectors.load(tmp_path / "v", "skip")
 
 
 def test_words_of_glove_may_hold_spaces(tmp_path) -> None:
@@ -193,18 +292,25 @@ _ENDS = st.sampled_from([b"\n", b"\n", b"\r\n", b" \n", b"\n\n", b"\t", b""])
         max_size=6,
     ),
     at_once=st.sampled_from([1, 7, 1 << 22]),
+    errors=st.sampled_from(["strict", "replace", "skip"]),
 )
-def test_parts_say_what_their_lines_say(tmp_path_factory, header, rows, at_once):
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100
+)
+def test_parts_say_what_their_lines_say(
+    tmp_path_factory, caplog, header, rows, at_once, errors
+):
     file = tmp_path_factory.mktemp("vectors") / "v"
     good = b"k 1 2\nl 3 4\n" * (header != b"3 1\n")
     file.write_bytes(header + good + b"".join(line + end for line, end in rows))
 
     def read() -> object:
+        caplog.clear()
         try:
-            loaded = load_vectors(file)
+            loaded = WordVectors.load(file, errors)
         except VectorsError as error:
             return str(error)
-        return loaded.words, loaded.matrix.tolist()
+        return loaded.words, loaded.matrix.tolist(), caplog.messages
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word2vec_formats, "_BYTES_AT_ONCE", at_once)
@@ -219,9 +325,8 @@ def test_rows_are_judged_across_parts(tmp_path, monkeypatch, at_once: int) -> No
     file = tmp_path / "v"
     file.write_bytes(b"a 1 2\nb 3 4\nc 5 6\n")
     assert load_vectors(file).matrix.tolist() == [[1, 2], [3, 4], [5, 6]]
-    file.write_bytes(b"a 1 2\nb 3 4\na 5 6\n")
-    with pytest.raises(VectorsError, match="line 3: duplicate word 'a'"):
-        load_vectors(file)
+    file.write_bytes(b"a 1 2\nb 3 4\na 5 6\nc 7 8\n")
+    assert load_vectors(file).matrix.tolist() == [[1, 2], [3, 4], [7, 8]]
     file.write_bytes(b"a 1 2\n\nb 3 4\nc 5 6\n")
     with pytest.raises(VectorsError, match="line 2: is empty"):
         load_vectors(file)

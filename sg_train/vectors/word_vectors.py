@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from sg_train.choices import AnalogyMethod, VectorFormat
+from sg_train.choices import AnalogyMethod, OnBadRows, VectorFormat
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
 from sg_train.vectors.formats import load_vectors, save_vectors
@@ -84,16 +84,23 @@ class WordVectors:
         return len(self.words)
 
     @classmethod
-    def load(cls, path: str | Path) -> "WordVectors":
+    def load(cls, path: str | Path, errors: OnBadRows = "strict") -> "WordVectors":
         """Read the vectors that a run has exported, or a vector file from any tool.
 
         The content tells the format: word2vec text or binary, fastText's .vec, GloVe
-        (each also gzipped), safetensors or npy.
+        (each also compressed), safetensors or npy. Of vectors of the same word, the
+        first is kept; a warning counts the others.
+
+        Args:
+            path: a run directory or a file.
+            errors: of text and binary files, whether to refuse damaged rows (`strict`),
+                to replace what is not UTF-8 in words by U+FFFD (`replace`), or to skip
+                damaged rows (`skip`) with a warning that counts them.
 
         Raises:
             VectorsError: the file is missing or damaged; the message gives the line.
         """
-        return cls(*load_vectors(Path(path)))
+        return cls(*load_vectors(Path(path), errors))
 
     def save(self, path: str | Path, format: VectorFormat = "text") -> None:
         """Write a file that other tools can read, and verify it.

@@ -6,6 +6,7 @@ npy          NAME.npy, (V, D) float32, and the words in NAME.words.txt, one per 
 """
 
 import json
+import logging
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_file
 from sg_train.vectors.formats.checks import check_finite, check_read_back
+
+_LOG = logging.getLogger(__name__)
 
 _FORMAT = "sg-train vectors 1"
 
@@ -158,11 +161,21 @@ def _complete(
         raise VectorsError(f"{path}: the word of vector {words.index('') + 1} is empty")
     if len(words) != len(matrix):
         raise VectorsError(f"{path}: {len(words)} words for {len(matrix)} vectors")
-    last = {word: row for row, word in enumerate(words)}
-    if len(last) != len(words):
-        twice = next(word for row, word in enumerate(words) if last[word] != row)
-        raise VectorsError(f"{path}: duplicate word {twice!r}")
     check_finite(words, matrix, f"{path}: ")
+    first: dict[str, int] = {}
+    for row, word in enumerate(words):
+        first.setdefault(word, row)
+    if len(first) < len(words):
+        kept = list(first.values())
+        row = next(row for row, word in enumerate(words) if first[word] != row)
+        _LOG.warning(
+            "%s: %d rows repeat a word and are left out, the first: %r in vector %d",
+            path,
+            len(words) - len(first),
+            words[row],
+            row + 1,
+        )
+        return list(first), matrix[kept]
     return words, matrix
 
 

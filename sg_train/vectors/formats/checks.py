@@ -1,5 +1,6 @@
 """Checks that apply to every vector file."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,18 +9,22 @@ from numpy.typing import NDArray
 
 from sg_train.errors import OutputError, VectorsError
 
+_ASCII_SPACE = re.compile(r"\s", re.ASCII)
 _ROWS_AT_ONCE = 4096
 
 
 def check_words(words: Sequence[str], matrix: NDArray[np.float32]) -> None:
-    """Refuse words and vectors that a white-space-separated file cannot hold.
+    """Refuse words and vectors that a space-separated file cannot hold.
+
+    Other white space, such as U+00A0, is part of words for word2vec, fastText and
+    gensim.
 
     Raises:
-        VectorsError: a word is empty or contains white space, or a vector is not
+        VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
     """
     for word in words:
-        if word.split() != [word]:
+        if not word or _ASCII_SPACE.search(word):
             raise VectorsError(
                 f"{word!r}: this format cannot hold an empty word or one with white "
                 "space; save words with spaces as safetensors or npy"

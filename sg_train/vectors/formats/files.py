@@ -8,20 +8,20 @@ npy          numpy's array file, with the words in a file beside it, one per lin
 projector    a directory for TensorBoard's embedding projector
 
 All but the last can be read; a file's first bytes tell its format. Text, binary and
-GloVe files may be gzipped.
+GloVe files may be compressed by gzip, bzip2, xz or zstd.
 """
 
-import gzip
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.choices import VectorFormat
+from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.errors import VectorsError
+from sg_train.system.compression import compression_of, decompressed
+from sg_train.system.containers import HEAD_BYTES, NPZ, PYTORCH, container_of
+from sg_train.system.streams import buffered
 from sg_train.vectors.formats import arrays, projector, word2vec
 from sg_train.vectors.formats.word2vec import Table
 
@@ -43,8 +43,6 @@ FILES: dict[VectorFormat, str] = {  # in a run directory
     "projector": "projector",
 }
 
-_GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
 _FASTTEXT = (793712314).to_bytes(4, "little")
 _NPY = b"\x93NUMPY"
 _PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -79,10 +77,17 @@ def save_vectors(
     _SAVE[form](words, matrix, path)
 
 
-def load_vectors(path: Path) -> Table:
+def load_vectors(path: Path, errors: OnBadRows = "strict") -> Table:
     """Read a vector file of any format but the projector's, or that in a run directory.
 
-    safetensors and npy files are memory-mapped, not copied.
+    safetensors and npy files are memory-mapped, not copied. Of vectors of the same
+    word, the first is kept; a warning counts the others.
+
+    Args:
+        path: the file or directory.
+        errors: of text and binary files, whether to refuse damaged rows, to replace
+            what is not UTF-8 in words by U+FFFD, or to skip damaged rows with a warning
+            that counts them.
 
     Raises:
         VectorsError: the file cannot be read or is damaged; the message gives the line.
@@ -91,16 +96,20 @@ def load_vectors(path: Path) -> Table:
         path = _find_in(path)
     try:
         with path.open("rb") as file:
-            start, size = file.read(9), path.stat().st_size
-            file.seek(0)
+            start, size = file.read(HEAD_BYTES), path.stat().st_size
             if start.startswith(_NPY):
                 return arrays.load_npy(path)
-            if start[8:] == b"{" and int.from_bytes(start[:8], "little") < size:
+            if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
                 return arrays.load_safetensors(path)
-            _refuse_pickles(start, path)
-            if start.startswith(_GZIP):
-                return _read_compressed(file, path)
-            return word2vec.read(file, path, size)
+            _refuse_others(start, path)
+            file.seek(0)
+            kind = compression_of(start)
+            if not kind:
+                return word2vec.read(file, path, size, errors)
+            with decompressed(file, kind, str(path), VectorsError) as content:
+                inside = buffered(content)
+                _refuse_others(inside.peek(HEAD_BYTES), path)
+                return word2vec.read(inside, path, None, errors)
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -115,22 +124,23 @@ def _find_in(directory: Path) -> Path:
     )
 
 
-def _read_compressed(file: BinaryIO, path: Path) -> Table:
-    try:
-        with gzip.open(file) as text:
-            return word2vec.read(cast("BinaryIO", text), path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise VectorsError(f"{path}: damaged gzip file ({error})") from error
-
-
-def _refuse_pickles(start: bytes, path: Path) -> None:
+def _refuse_others(start: bytes, path: Path) -> None:
+    """Refuse files of other formats, and explain how to convert them."""
     if start.startswith(_PICKLE):
         raise VectorsError(
             f"{path}: looks like a gensim pickle, which is never loaded because it may "
             "run code; convert it in gensim: "
             "KeyedVectors.load(FILE).save_word2vec_format('vectors.txt')"
         )
-    if start.startswith(_ZIP):
-        raise VectorsError(f"{path}: a zip archive; unpack it and give the file inside")
     if start.startswith(_FASTTEXT):
         raise VectorsError(f"{path}: a fastText model; give the .vec file beside it")
+    container = container_of(start)
+    if container in (PYTORCH, NPZ):
+        assert container is not None
+        raise VectorsError(
+            f"{path}: {container.name}, not a vector file; load it in Python and "
+            "convert it: sg_train.WordVectors(words, matrix).save('vectors.txt')"
+        )
+    if container is not None:
+        advice = container.advice if "archive" in container.name else "choose another"
+        raise VectorsError(f"{path}: {container.name}, not a vector file; {advice}")

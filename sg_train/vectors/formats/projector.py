@@ -36,7 +36,7 @@ def save_projector(
     """Write the directory, replacing one written earlier.
 
     Raises:
-        VectorsError: a word is empty or contains white space, or a vector is not
+        VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
         OutputError: it cannot be written, does not read back as written, or `path`
             holds other files.

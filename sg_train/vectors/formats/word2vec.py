@@ -2,11 +2,16 @@ r"""Vector files of word2vec, text and binary, and of GloVe.
 
 Text is a line `V D`, then one line `word x1 ... xD` per word; GloVe's is the same
 without the first line. Binary has the same first line, then `word`, a space, D
-little-endian float32 and a line end per word. Words are UTF-8 and contain no white
-space.
+little-endian float32 and a line end per word. Words are UTF-8 and, as written here,
+contain no ASCII white space.
+
+Files of other tools may have words with spaces, repeat a word, or have damaged rows.
 """
 
+import logging
+import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -17,11 +22,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sg_train.choices import OnBadRows
 from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_file
 from sg_train.system.machine import available_cpus
+from sg_train.system.streams import buffered
 from sg_train.system.threads import in_order
 from sg_train.vectors.formats.checks import check_read_back, check_words
+
+_LOG = logging.getLogger(__name__)
 
 Table = tuple[list[str], NDArray[np.float32]]  # V words, (V, D)
 
@@ -40,7 +49,7 @@ def save_text(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> 
     """Write word2vec's text format, each float in its shortest exact form.
 
     Raises:
-        VectorsError: a word is empty or contains white space, or a vector is not
+        VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
         OutputError: the file cannot be written, or does not read back as written.
     """
@@ -56,7 +65,7 @@ def save_glove(words: Sequence[str], matrix: NDArray[np.float32], path: Path) ->
     """Write GloVe's text format: word2vec's without the first line.
 
     Raises:
-        VectorsError: a word is empty or contains white space, or a vector is not
+        VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
         OutputError: the file cannot be written, or does not read back as written.
     """
@@ -70,7 +79,7 @@ def save_binary(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -
     """Write word2vec's binary format.
 
     Raises:
-        VectorsError: a word is empty or contains white space, or a vector is not
+        VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
         OutputError: the file cannot be written, or does not read back as written.
     """
@@ -107,36 +116,67 @@ def write_rows(
     return last
 
 
-def read(file: BinaryIO, path: Path, size: int | None = None) -> Table:
+def read(
+    stream: BinaryIO,
+    path: Path,
+    size: int | None = None,
+    errors: OnBadRows = "strict",
+) -> Table:
     """Read text or binary; the first row tells which.
 
+    Of rows with the same word, the first is kept; a warning counts the others.
+
     Args:
-        file: at its start; read once, front to back, except for the first row.
-        path: named in error messages.
+        stream: at its start; read once, front to back.
+        path: named in messages.
         size: file size in bytes, if known; the vectors that the first line states must
             fit in it.
+        errors: whether to refuse damaged rows, to replace what is not UTF-8 in words by
+            U+FFFD, or to skip damaged rows with a warning that counts them.
 
     Raises:
         VectorsError: the file is damaged; the message gives the line.
         OSError: the file cannot be read.
     """
-    start = len(_MARK) * (file.read(len(_MARK)) == _MARK)
-    file.seek(start)
+    mark = stream.read(len(_MARK))
+    file = buffered(stream, b"" if mark == _MARK else mark)
     first = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * _WIDEST)
     fields = first.split()
     if len(fields) == 2 and all(field.isdigit() for field in fields):
         rows, dimension = int(fields[0][:20]), int(fields[1][:20])
         _check_header(path, rows, dimension, size)
-        if _is_text(file, dimension):
-            return _Reader(path, 2, dimension, rows, size).read_text(file)
-        return _Reader(path, 1, dimension, rows, size).read_binary(file)
+        row = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * dimension)
+        file = buffered(file, row)
+        if _is_text(row, dimension):
+            return _Reader(path, 2, dimension, rows, size, errors).read_text(file)
+        return _Reader(path, 1, dimension, rows, size, errors).read_binary(file)
     if len(fields) < 2 or not _are_numbers(fields[1:]):
         raise VectorsError(
             f"{path}, line 1: expected the number of vectors and their dimension, or a "
             "word and its numbers; is it a vector file?"
         )
-    file.seek(start)
-    return _Reader(path, 1, len(fields) - 1, None, size).read_text(file)
+    file = buffered(file, first)
+    return _Reader(path, 1, len(fields) - 1, None, size, errors).read_text(file)
+
+
+class _BadRow(Exception):  # noqa: N818 (never leaves this module)
+    """A row that may be skipped; the message gives the reason."""
+
+
+class _BadWord(_BadRow):
+    """A row whose word is not UTF-8."""
+
+
+@dataclass
+class _Tally:
+    """Rows of one kind: how many, and the first of them."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, which: str) -> None:
+        self.first = self.first or which
+        self.count += 1
 
 
 class _Reader:
@@ -152,17 +192,22 @@ class _Reader:
         dimension: int,
         rows: int | None,
         size: int | None,
+        errors: OnBadRows,
     ) -> None:
         self._path = path
         self._line = first_line
         self._empty_line: int | None = None
         self._dimension = dimension
         self._rows = rows
+        self._errors = errors
         room = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // dimension))
         if rows is not None and size is not None:
             room = rows
         self._matrix = np.empty((room, dimension), dtype=np.float32)
         self._words: dict[str, int] = {}
+        self._read = 0  # rows, including those left out
+        self._repeated = _Tally()
+        self._skipped = _Tally()
 
     def read_text(self, file: BinaryIO) -> Table:
         """Read a part at a time; read a part that is not plain line by line."""
@@ -181,47 +226,73 @@ class _Reader:
 
     def read_binary(self, file: BinaryIO) -> Table:
         for number in range(self._rows or 0):
-            where = f"{self._path}, vector {number + 1}"
+            where = f"vector {number + 1}"
             word = bytearray()
             while (byte := file.read(1)) not in (b" ", b""):
                 word += byte
                 if len(word) > _LONGEST_WORD:
                     raise VectorsError(
-                        f"{where}: no space ends the word within {_LONGEST_WORD} bytes"
+                        f"{self._path}, {where}: no space ends the word within "
+                        f"{_LONGEST_WORD} bytes"
                     )
             numbers = file.read(4 * self._dimension)
             if len(numbers) < 4 * self._dimension:
+                if self._errors == "skip":
+                    break
                 raise VectorsError(
-                    f"{where}: the file ends here, but line 1 states {self._rows} "
-                    "vectors"
+                    f"{self._path}, {where}: the file ends here, but line 1 states "
+                    f"{self._rows} vectors; {self._ways(_BadRow())}"
                 )
             row = np.frombuffer(numbers, dtype="<f4")
-            self._add(bytes(word).lstrip(b"\n"), row, where)
-        if file.read(2).strip(b"\n"):
+            self._read += 1
+            try:
+                self._add(bytes(word).lstrip(b"\n"), row, where)
+            except _BadRow as fault:
+                self._judge(where, fault)
+        if self._read == self._rows and file.read(2).strip(b"\n"):
             raise VectorsError(
                 f"{self._path}: has data after the {self._rows} vectors that line 1 "
                 "states"
             )
         return self._complete()
 
-    def _split(self, line: bytes, where: str) -> tuple[bytes, list[bytes]]:
+    def _judge(self, where: str, fault: _BadRow) -> None:
+        """Refuse a bad row, or skip it if that is asked for."""
+        if self._errors == "skip":
+            self._skipped.add(f"{where}: {fault}")
+            return
+        raise VectorsError(
+            f"{self._path}, {where}: {fault}; {self._ways(fault)}"
+        ) from fault
+
+    def _ways(self, fault: _BadRow) -> str:
+        """Return what to do about a bad row."""
+        how = "--errors skip"
+        if isinstance(fault, _BadWord):
+            how = "--errors replace (or skip)"
+        file = shlex.quote(str(self._path))
+        return f"to read the other rows, convert it: sg-train export {file} OUT {how}"
+
+    def _split(self, line: bytes) -> tuple[bytes, list[bytes]]:
+        """Return the word and the numbers of a line; the word may contain spaces."""
         fields = line.split()
         excess = len(fields) - 1 - self._dimension
-        spaced = excess > 0 and self._rows is None
-        if spaced and not all(map(_is_number, fields[1 : excess + 1])):
-            # Some of GloVe's own files have words with spaces.
-            return b" ".join(fields[: excess + 1]), fields[excess + 1 :]
+        if excess > 0:
+            # A word that is itself a number may be followed by another, as in 10 000;
+            # otherwise, numbers after a word mean that there are too many.
+            word = fields[: excess + 1]
+            if _is_number(word[0]) or not all(map(_is_number, word[1:])):
+                return b" ".join(word), fields[excess + 1 :]
         if excess:
-            raise VectorsError(
-                f"{where}: {max(0, len(fields) - 1)} numbers, expected "
-                f"{self._dimension}"
+            raise _BadRow(
+                f"{max(0, len(fields) - 1)} numbers, expected {self._dimension}"
             )
         return fields[0], fields[1:]
 
     def _add_plain(self, words: list[str], matrix: NDArray[np.float32]) -> bool:
         """Add valid rows and return True, unless they conflict with earlier rows."""
         before, after = len(self._words), len(self._words) + len(words)
-        too_many = self._rows is not None and after > self._rows
+        too_many = self._rows is not None and self._read + len(words) > self._rows
         is_new = self._words.keys().isdisjoint(words)
         if too_many or not is_new or self._empty_line is not None:
             return False
@@ -229,44 +300,50 @@ class _Reader:
         self._make_room(after)
         self._matrix[before:after] = matrix
         self._line += len(words)
+        self._read += len(words)
         return True
 
     def _add_line(self, line: bytes) -> None:
-        where = f"{self._path}, line {self._line}"
+        where = f"line {self._line}"
         if line.isspace():  # allowed at the end of the file
             self._empty_line = self._empty_line or self._line
             return
         if self._empty_line is not None:
+            what = f"is empty, expected a word and {self._dimension} numbers"
+            self._judge(f"line {self._empty_line}", _BadRow(what))
+            self._empty_line = None
+        if self._read == self._rows and self._errors != "skip":
             raise VectorsError(
-                f"{self._path}, line {self._empty_line}: is empty, expected a word and "
-                f"{self._dimension} numbers"
+                f"{self._path}, {where}: more vectors than the {self._rows} that line "
+                "1 states"
             )
-        if len(self._words) == self._rows:
-            raise VectorsError(
-                f"{where}: more vectors than the {self._rows} that line 1 states"
-            )
-        word, numbers = self._split(line, where)
+        self._read += 1
         try:
-            with np.errstate(over="ignore"):  # infinity is refused below
-                row = np.array(numbers, dtype=np.float32)
-        except ValueError as error:
-            raise VectorsError(f"{where}: {error}") from error
-        self._add(word, row, where)
+            word, numbers = self._split(line)
+            self._add(word, _to_floats(numbers), where)
+        except _BadRow as fault:
+            self._judge(where, fault)
 
     def _add(self, word: bytes, row: NDArray[np.float32], where: str) -> None:
         try:
-            text = word.decode()
+            text = word.decode(errors=self._on_bad_words)
         except UnicodeDecodeError as error:
-            raise VectorsError(f"{where}: {error}") from error
+            raise _BadWord(str(error)) from error
         if not text or "\n" in text:
-            raise VectorsError(f"{where}: {text!r} is not a word")
-        number = len(self._words)
-        if self._words.setdefault(text, number) != number:
-            raise VectorsError(f"{where}: duplicate word {text!r}")
+            raise _BadRow(f"{text!r} is not a word")
+        if text in self._words:
+            self._repeated.add(f"{text!r} in {where}")
+            return
         if not np.isfinite(row).all():
-            raise VectorsError(f"{where}: the vector of {text!r} is not finite")
+            raise _BadRow(f"the vector of {text!r} is not finite")
+        number = len(self._words)
+        self._words[text] = number
         self._make_room(number + 1)
         self._matrix[number] = row
+
+    @property
+    def _on_bad_words(self) -> str:
+        return "replace" if self._errors == "replace" else "strict"
 
     def _make_room(self, rows: int) -> None:
         while len(self._matrix) < rows:
@@ -274,11 +351,36 @@ class _Reader:
 
     def _complete(self) -> Table:
         found = len(self._words)
-        if self._rows is not None and found != self._rows:
+        if self._rows is not None and self._read != self._rows:
+            faults = f"{self._read} vectors, line 1 states {self._rows}"
+            if self._errors != "skip":
+                raise VectorsError(f"{self._path}: {faults}; {self._ways(_BadRow())}")
+            _LOG.warning("%s: %s", self._path, faults)
+        if not found:
             raise VectorsError(
-                f"{self._path}: {found} vectors, line 1 states {self._rows}"
+                f"{self._path}: no row is sound; the first: {self._skipped.first}"
             )
+        for tally, what in (
+            (self._repeated, "repeat a word and are left out"),
+            (self._skipped, "are damaged and skipped"),
+        ):
+            if tally.count:
+                _LOG.warning(
+                    "%s: %d rows %s, the first: %s",
+                    self._path,
+                    tally.count,
+                    what,
+                    tally.first,
+                )
         return list(self._words), self._matrix[:found]
+
+
+def _to_floats(numbers: list[bytes]) -> NDArray[np.float32]:
+    try:
+        with np.errstate(over="ignore"):  # infinity is refused later
+            return np.array(numbers, dtype=np.float32)
+    except ValueError as error:
+        raise _BadRow(str(error)) from error
 
 
 def _whole_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
@@ -378,16 +480,14 @@ def _check_header(path: Path, rows: int, dimension: int, size: int | None) -> No
         )
 
 
-def _is_text(file: BinaryIO, dimension: int) -> bool:
-    start = file.tell()
-    line = file.readline(_LONGEST_WORD + _LONGEST_NUMBER * dimension)
-    file.seek(start)
-    fields = line.split()[1:]
-    if len(fields) == dimension and all(map(_is_number, fields)):
+def _is_text(row: bytes, dimension: int) -> bool:
+    """Return whether the row after the first line is text and not binary."""
+    fields = row.split()[1:]
+    if len(fields) >= dimension and all(map(_is_number, fields[-dimension:])):
         return True
     # A damaged row still counts as text if its fields are printable.
     try:
-        return len(fields) > 1 and line.decode().strip().isprintable()
+        return len(fields) > 1 and row.decode().strip().isprintable()
     except UnicodeDecodeError:
         return False
 
