@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/sg-train train configs/quickstart.yaml --overwrite
-	$(BIN)/sg-train export runs/quickstart vectors.txt
+	$(BIN)/sg-train export runs/quickstart vectors.txt --overwrite
 	$(BIN)/sg-train neighbors vectors.txt january gold school --top 5
 
 test: $(VENV)/installed-dev
@@ -54,7 +54,7 @@ clean:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[report]"
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

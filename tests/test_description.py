@@ -6,7 +6,7 @@ import pytest
 
 from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
-from sg_train.errors import RunError, SettingsError, SgTrainError
+from sg_train.errors import RunError, SettingsError, SgTrainError, VectorsError
 from sg_train.reports.description import describe
 from sg_train.reports.words import open_words
 from sg_train.runs.directory import RunDirectory
@@ -32,7 +32,7 @@ def test_a_run_is_described(run: Path, text: Path) -> None:
     assert facts["words trained"] == 2 * len(text.read_text().split())
     assert facts["loss"] == load_metrics(RunDirectory(run).metrics_file)[-1].loss
     assert facts["training.epochs"] == 2
-    assert facts["text"] == str(text)
+    assert facts["text"] == [str(text)]
     assert "export.format" not in facts  # it is as by default
     for name in ("run.json", ".lock"):
         assert describe(run / name) == facts
@@ -126,7 +126,7 @@ def test_words_are_opened_with_what_is_known_of_their_text(run: Path) -> None:
     assert alone.counts.tolist() == open_words(run).counts.tolist()
     vectors = open_words(run / "vectors.txt")
     assert (vectors.words, vectors.counts) == (alone.words, None)
-    with pytest.raises(RunError):
+    with pytest.raises(VectorsError, match="cannot read missing: no such file"):
         open_words(Path("missing"))
 
 

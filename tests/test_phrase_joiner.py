@@ -1,3 +1,4 @@
+import re
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def test_a_corpus_with_phrases_is_that_of_the_joined_text(
             try:
                 made.append(prepare(settings, vocabulary, directory / name, 2))
             except CorpusError as error:
-                assert "training needs at least 2" in str(error)  # noqa: PT017
+                assert re.search(  # noqa: PT017
+                    "training needs at least 2|every line is one word", str(error)
+                )
                 made.append(None)
     one, other = made
     if one is None or other is None:

@@ -311,4 +311,5 @@ def test_each_rank_can_have_a_text_of_its_own(text: Path) -> None:
         check=False,
     )
     said = re.findall("^sg-train: (.*)", done.stderr, re.MULTILINE)
-    assert said == ["rank 2: part-2.txt: no such file or directory"]
+    missing = Path("part-2.txt").absolute()
+    assert said == [f"rank 2: {missing}: no such file or directory"]

@@ -202,7 +202,7 @@ def test_what_decides_the_result_must_stay(part: Path, corpus: Path) -> None:
     said = refused(part, "model.dimension=9", "training.threads=2", "sampling.window=4")
     assert "sampling.window, model.dimension cannot change" in said
     assert "unknown setting" in refused(part, "training.thread=2")
-    assert "nothing: not a run directory" in refused(Path("nothing"))
+    assert "nothing: no such directory" in refused(Path("nothing"))
     settings = ("training.threads=2", "checkpoint.every_seconds=9", "training.epochs=7")
     resume(part, settings)
     assert RunDirectory(part).load_config().training.epochs == 7

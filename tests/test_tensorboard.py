@@ -38,7 +38,7 @@ def test_lines_become_scalars_by_words() -> None:
 
 def test_without_tensorboard_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingLibraryError, match="pip install tensorboard$"):
+    with pytest.raises(MissingLibraryError, match="'sg-train.tensorboard.'$"):
         TensorBoardWriter(Path("board"))
 
 

@@ -1,11 +1,13 @@
 """The application that all commands share: its messages, errors and exit codes."""
 
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -40,6 +42,15 @@ class _Commands(typer.core.TyperGroup):
             with formatter.section(title):
                 formatter.write_dl(groups[title])
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; end quietly if stdout is a pipe that nobody reads on."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            return 0
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -57,7 +68,7 @@ class _Commands(typer.core.TyperGroup):
             code = 128 + ended.signal
             typer.echo("sg-train: interrupted", err=True)
         except Exception as error:
-            message, code = _explain(error)
+            message, code = _explain(error, sys.argv[1:] if args is None else args)
             if message is None:
                 raise
             if message:
@@ -129,7 +140,7 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _explain(error: Exception) -> tuple[str | None, int]:
+def _explain(error: Exception, args: Sequence[str]) -> tuple[str | None, int]:
     """Return the message for an error and the exit code; None for a bug."""
     if isinstance(error, ReportedElsewhere):
         return "", 1
@@ -142,17 +153,27 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     if isinstance(error, MemoryError):
         return "not enough memory: lower model.dimension or sampling.window", 1
     describe = getattr(error, "format_message", None)
-    return (
-        (f"{describe().rstrip('.')}; see {_help_for(error)}", 2)
-        if describe
-        else (None, 1)
-    )
+    return (None, 1) if describe is None else (_usage(error, describe(), args), 2)
 
 
-def _help_for(error: Exception) -> str:
-    """Return the command that shows the help for a wrong usage."""
+def _usage(error: Exception, message: str, args: Sequence[str]) -> str:
+    """Describe a wrong usage and name the command that shows the help."""
+    is_option = type(error).__name__ == "NoSuchOption"
     path = getattr(getattr(error, "ctx", None), "command_path", None)
-    return f"{path or 'sg-train'} --help"
+    if path is None:  # an option without its value
+        commands: Any = typer.main.get_command(app)
+        named = [arg for arg in args[:1] if arg in commands.commands]
+        path = " ".join(["sg-train", *named])
+    hint = _hint(args) if is_option else ""
+    return f"{message.rstrip('.')}{hint}; see {path} --help"
+
+
+def _hint(args: Sequence[str]) -> str:
+    """Explain how to give a word that looks like several short options."""
+    for arg in args:
+        if len(arg) > 2 and arg[0] == "-" != arg[1]:
+            return f"; if {arg} is a word, put -- before it"
+    return ""
 
 
 app = typer.Typer(

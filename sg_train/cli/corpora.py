@@ -8,7 +8,14 @@ import typer
 
 from sg_train.choices import PhraseScoring
 from sg_train.cli.app import TRAIN, app
-from sg_train.cli.options import AsJson, Overrides, Overwrite, show
+from sg_train.cli.options import (
+    AsJson,
+    Overrides,
+    Overwrite,
+    OverwriteFile,
+    check_free,
+    show,
+)
 from sg_train.corpus.phrases.phrases import USUAL_THRESHOLDS, PhraseSettings
 from sg_train.errors import CorpusError, OutputError, SettingsError
 
@@ -109,6 +116,7 @@ def phrases(
     ] = _DEFAULTS.delimiter,
     config: TextConfig = None,
     overrides: Overrides = None,
+    overwrite: OverwriteFile = False,
     as_json: AsJson = False,
 ) -> None:
     """Find phrases such as new_york, and join them in a text.
@@ -131,7 +139,7 @@ def phrases(
         connectors=_read_connectors(connectors, settings.corpus),
     )
     check_settings(asked)
-    _check_files(model, out, paths)
+    _check_files(model, out, paths, overwrite=overwrite)
     if settings.corpus.phrases is not None:
         raise SettingsError(
             "corpus.phrases: cannot be combined with a search for phrases; give "
@@ -180,7 +188,9 @@ def _read_connectors(name: str | None, corpus: "CorpusConfig") -> tuple[str, ...
     return tuple(dict.fromkeys(split_words(tokenizer_of(corpus), text)))
 
 
-def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None:
+def _check_files(
+    model: Path | None, out: Path | None, texts: list[str], *, overwrite: bool
+) -> None:
     """Refuse files that cannot or should not be written, before any work."""
     from sg_train.corpus.reader import expand_paths
 
@@ -194,6 +204,7 @@ def _check_files(model: Path | None, out: Path | None, texts: list[str]) -> None
             raise OutputError(f"cannot write {path}: its directory does not exist")
         if path.resolve() in read:
             raise SettingsError(f"{path}: this is the text itself; choose another name")
+        check_free(path, overwrite=overwrite)
     if model is not None and out is not None and model.resolve() == out.resolve():
         raise SettingsError(f"--model and --out: both are {out}; name two files")
 

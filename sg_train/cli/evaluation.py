@@ -1,5 +1,6 @@
 """Commands that evaluate and draw: evaluate, compare, plot, report."""
 
+import csv
 import logging
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +16,14 @@ from sg_train.cli.options import (
     Method,
     Restrict,
     Similarity,
+    Strict,
     Vectors,
+    check_replaceable,
     load_vectors,
     open_run,
     read_tests,
     show,
+    split_known,
 )
 from sg_train.errors import SettingsError
 
@@ -120,7 +124,11 @@ def plot(
         Path, typer.Option("--out", "-o", help="Picture to write: .png, .svg or .pdf.")
     ],
     words: Annotated[
-        str | None, typer.Option(help="Words to draw, separated by commas.")
+        str | None,
+        typer.Option(
+            help="Words to draw, separated by commas; a word that contains a comma "
+            "stands in double quotes, as in 'gold,\"1,000\"'."
+        ),
     ] = None,
     count: Annotated[
         int, typer.Option(min=3, max=2000, help="Number of words to draw.")
@@ -134,17 +142,26 @@ def plot(
     tsne: Annotated[
         bool, typer.Option("--tsne", help="Use t-SNE instead of PCA.")
     ] = False,
+    strict: Strict = False,
     matrix: MatrixOption = None,
 ) -> None:
     """Draw a map of words, or the training curves of a run.
 
     If --words is not given, the map shows frequent words with long vectors, which tend
-    to be content words.
+    to be content words. Words without a vector are named at the end, and the exit code
+    is then 1.
     """
-    from sg_train.reports.drawing import draw_curves, draw_map, save_figure
+    from sg_train.reports.drawing import (
+        check_picture,
+        draw_curves,
+        draw_map,
+        save_figure,
+    )
     from sg_train.runs.metrics import load_metrics
-    from sg_train.vectors.word_map import content_words, make_map
+    from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 
+    check_picture(out, tsne=tsne)
+    check_replaceable(out, b"\x89PNG", b"<?xml", b"%PDF")
     if curves:
         if words is not None or tsne or matrix:
             raise SettingsError(
@@ -152,20 +169,44 @@ def plot(
             )
         lines = load_metrics(open_run(vectors).metrics_file)
         save_figure(draw_curves(lines, str(vectors)), out)
+        _warn_of_boxes(out, [str(vectors)])
         return
     loaded = load_vectors(vectors, matrix)
+    missing = None
     if words is None:
         chosen = content_words(loaded, count)
     else:
-        chosen = [word.strip() for word in words.split(",")]
-        if not all(chosen):
+        asked = [word.strip() for word in next(csv.reader([words]))]
+        if not all(asked):
             raise SettingsError(f"--words {words}: contains an empty word")
+        chosen, missing = split_known(loaded, asked, strict=strict)
+        if missing and len(chosen) < LEAST_WORDS:
+            raise missing
     word_map = make_map(loaded, chosen, "tsne" if tsne else "pca")
     figure, left_out = draw_map(word_map)
     save_figure(figure, out)
+    _warn_of_boxes(out, word_map.words)
     if left_out:
         some = ", ".join(left_out[:10]) + ", ..." * (len(left_out) > 10)
         _LOG.warning("%s: no room for %d labels: %s", out, len(left_out), some)
+    if missing:
+        raise missing
+
+
+def _warn_of_boxes(out: Path, texts: list[str]) -> None:
+    """Warn of characters that a picture shows as boxes."""
+    from sg_train.reports.drawing import undrawable
+
+    absent = undrawable(texts)
+    if absent and out.suffix.lower() != ".svg":  # its viewer chooses the font
+        _LOG.warning(
+            "%s: no installed font has %d of the characters, such as %s, so they are "
+            "drawn as boxes; install a font for them, such as Noto Sans or Noto Sans "
+            "CJK",
+            out,
+            len(absent),
+            absent[0],
+        )
 
 
 @app.command(
@@ -185,8 +226,10 @@ def report(
 
     By default it shows the scores on the tests that the run's config names.
     """
-    from sg_train.reports.report import write_report
+    from sg_train.reports.report import check_libraries, write_report
 
+    check_libraries()
+    check_replaceable(out, b"<!doctype html>")
     run = open_run(vectors) if vectors.is_dir() else None
     evaluation = read_tests(vectors, similarity, analogies, restrict)
     loaded = load_vectors(vectors, matrix)

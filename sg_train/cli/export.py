@@ -5,14 +5,21 @@ from typing import Annotated
 
 import typer
 
-from sg_train.choices import VectorFormat
+from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.cli.app import EXPORT, app
-from sg_train.cli.options import MatrixOption, Vectors, load_vectors, open_run
+from sg_train.cli.options import (
+    MatrixOption,
+    OverwriteFile,
+    Vectors,
+    check_free,
+    load_vectors,
+    open_run,
+)
 
 
 @app.command(
     rich_help_panel=EXPORT,
-    epilog="Example: sg-train export runs/example vectors.txt",
+    epilog="Example: sg-train export runs/example vectors.txt --overwrite",
 )
 def export(
     vectors: Vectors,
@@ -28,6 +35,14 @@ def export(
         ),
     ] = None,
     matrix: MatrixOption = None,
+    errors: Annotated[
+        OnBadRows,
+        typer.Option(
+            help="What to do with damaged rows of a text or binary file: refuse the "
+            "file, replace what is not UTF-8 in words, or skip such rows.",
+        ),
+    ] = "strict",
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Write vectors to a file that other tools read, or convert a vector file."""
     from sg_train.vectors.formats import format_of
@@ -35,4 +50,5 @@ def export(
     form = form or format_of(out)
     if vectors.is_dir():
         form = form or open_run(vectors).load_config().export.format
-    load_vectors(vectors, matrix).save(out, form or "text")
+    check_free(out, overwrite=overwrite)
+    load_vectors(vectors, matrix, errors).save(out, form or "text")

@@ -10,9 +10,11 @@ from sg_train.cli.options import (
     MatrixOption,
     Method,
     Restrict,
+    Strict,
     Vectors,
     load_vectors,
     show,
+    split_known,
 )
 
 Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
@@ -30,17 +32,24 @@ def neighbors(
     *,
     top: Annotated[int, typer.Option(min=1, help="Number of neighbours to show.")] = 10,
     restrict: Restrict = None,
+    strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the nearest neighbours of each word: WORD, NEIGHBOUR, COSINE."""
+    """Show the nearest neighbours of each word: WORD, NEIGHBOUR, COSINE.
+
+    Words without a vector are named at the end, and the exit code is then 1.
+    """
     loaded = load_vectors(vectors, matrix)
+    known, missing = split_known(loaded, words, strict=strict)
     rows = [
         {"word": word, "neighbor": neighbor, "cosine": cosine}
-        for word in words
+        for word in known
         for neighbor, cosine in loaded.neighbors(word, top, restrict=restrict)
     ]
     show(rows, as_json=as_json)
+    if missing:
+        raise missing
 
 
 @app.command(

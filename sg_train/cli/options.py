@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sg_train.choices import AnalogyMethod, Matrix
+from sg_train.choices import AnalogyMethod, Matrix, OnBadRows
 
 if TYPE_CHECKING:
+    from sg_train.errors import SgTrainError
     from sg_train.runs.directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
     from sg_train.vectors.word_vectors import WordVectors
+
+_MOST_LISTED = 3
 
 ConfigFile = Annotated[
     Path | None, typer.Argument(metavar="CONFIG.yaml", help="Settings in YAML.")
@@ -63,7 +66,17 @@ MatrixOption = Annotated[
 ]
 
 
-def load_vectors(path: Path, matrix: Matrix | None = None) -> "WordVectors":
+OverwriteFile = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file that exists.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Do nothing if a word has no vector.")
+]
+
+
+def load_vectors(
+    path: Path, matrix: Matrix | None = None, errors: OnBadRows = "strict"
+) -> "WordVectors":
     """Read the vectors of a run, by default those that it exports, or of a file."""
     from sg_train.errors import SettingsError
     from sg_train.vectors.word_vectors import WordVectors
@@ -77,7 +90,56 @@ def load_vectors(path: Path, matrix: Matrix | None = None) -> "WordVectors":
             f"--matrix {matrix}: only a run has several matrices, and {path} is a "
             "vector file; leave the option out"
         )
-    return WordVectors.load(path)
+    return WordVectors.load(path, errors)
+
+
+def split_known(
+    vectors: "WordVectors", words: Sequence[str], *, strict: bool
+) -> tuple[list[str], "SgTrainError | None"]:
+    """Split words into those with a vector and an error that names the others.
+
+    The error is raised at once if `strict`, or if no word has a vector; otherwise it is
+    for the caller to raise after it has done its work.
+    """
+    from sg_train.errors import UnknownWordError
+
+    unknown = list(dict.fromkeys(word for word in words if word not in vectors))
+    if not unknown:
+        return list(words), None
+    error = UnknownWordError(unknown, vectors.similar_words)
+    known = [word for word in words if word in vectors]
+    if strict or not known:
+        raise error
+    return known, error
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a file, unless that is asked for."""
+    from sg_train.errors import OutputError
+
+    if path.exists() and not overwrite:
+        raise OutputError(
+            f"{path}: already exists; give --overwrite or choose another name"
+        )
+
+
+def check_replaceable(path: Path, *starts: bytes) -> None:
+    """Refuse to replace a file of another kind.
+
+    Args:
+        path: the file to write.
+        starts: how files that may be replaced begin.
+    """
+    from sg_train.errors import OutputError
+
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(max(map(len, starts)))
+    if head and not head.startswith(starts):
+        raise OutputError(
+            f"{path}: already exists and is another kind of file; choose another name"
+        )
 
 
 def open_run(path: Path) -> "RunDirectory":
@@ -133,4 +195,7 @@ def _in_words(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4f}"
+    if isinstance(value, list):
+        more = f", ... ({len(value)} in all)" * (len(value) > _MOST_LISTED)
+        value = ", ".join(map(str, value[:_MOST_LISTED])) + more
     return re.sub(r"[\t\r\n]", " ", str(value))  # one field, one line

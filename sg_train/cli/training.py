@@ -176,19 +176,29 @@ def _load_config(
 ) -> "Config":
     from sg_train.config import Config
 
-    try:
-        settings = Config.load(file, overrides or ())
-    except SettingsError as error:
-        if file is None or file.suffix in (".yaml", ".yml"):
-            raise
+    if file is not None and not _is_config(file):
         raise SettingsError(
-            f"{error}; {file} was read as the config: give text with --corpus, which "
-            "can be repeated"
-        ) from error
+            f"{file}: not a config (settings in YAML); to train on it as text, give "
+            f"--corpus {shlex.quote(str(file))}"
+        )
+    settings = Config.load(file, overrides or ())
     if corpus:
         text = settings.corpus.model_copy(update={"paths": corpus})
         settings = settings.model_copy(update={"corpus": text})
     return settings
+
+
+def _is_config(file: Path) -> bool:
+    """Return whether a file is a config, however faulty, and not a text or corpus."""
+    from sg_train.config import Config
+
+    if file.suffix in (".yaml", ".yml") or not file.exists():
+        return True
+    try:
+        Config.load(file)
+    except SettingsError:
+        return False
+    return True
 
 
 def _default_run(file: Path | None, settings: "Config") -> Path:

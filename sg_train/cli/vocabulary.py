@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sg_train.cli.app import LOOK_UP, app
-from sg_train.cli.options import AsJson, MatrixOption, Vectors, load_vectors, show
+from sg_train.cli.options import (
+    AsJson,
+    MatrixOption,
+    Strict,
+    Vectors,
+    load_vectors,
+    show,
+    split_known,
+)
 from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -87,26 +95,33 @@ def vector(
         list[str], typer.Argument(metavar="WORDS", help="Words to look up.")
     ],
     *,
+    strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the vectors of words: WORD and its numbers, just as export writes them."""
+    """Show the vectors of words: WORD and its numbers, just as export writes them.
+
+    Words without a vector are named at the end, and the exit code is then 1.
+    """
     from sg_train.vectors.formats.word2vec import write_rows
 
     loaded = load_vectors(vectors, matrix)
-    rows = loaded.matrix[[loaded.id(word) for word in words]]
+    known, missing = split_known(loaded, words, strict=strict)
+    rows = loaded[known]
     if as_json:
         show(
             [
                 {"word": word, "vector": row.tolist()}
-                for word, row in zip(words, rows, strict=True)
+                for word, row in zip(known, rows, strict=True)
             ],
             as_json=True,
         )
-        return
-    lines = BytesIO()
-    write_rows(lines, words, rows, " ")
-    typer.echo(lines.getvalue(), nl=False)
+    else:
+        lines = BytesIO()
+        write_rows(lines, known, rows, " ")
+        typer.echo(lines.getvalue(), nl=False)
+    if missing:
+        raise missing
 
 
 @app.command(rich_help_panel=LOOK_UP, epilog="Example: sg-train info runs/example")
@@ -137,7 +152,8 @@ def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
     counts = words.counts
     total = 0 if counts is None else words.counted or int(counts.sum())
     for place, word in enumerate(words.words):
-        if search is not None and not fnmatchcase(word, search):
+        # A word such as [UNK] is also a pattern, which does not match it.
+        if search not in (None, word) and not fnmatchcase(word, search or ""):
             continue
         count = None if counts is None else int(counts[place])
         share = None if count is None else count / total

@@ -1,6 +1,12 @@
 """The settings of an experiment, all declared in `sections`."""
 
-from sg_train.config.loading import Config, differences, settings, settings_table
+from sg_train.config.loading import (
+    Config,
+    absolute_pattern,
+    differences,
+    settings,
+    settings_table,
+)
 from sg_train.config.sections import (
     CheckpointConfig,
     CorpusConfig,
@@ -26,6 +32,7 @@ __all__ = [
     "SweepConfig",
     "TrainingConfig",
     "VocabularyConfig",
+    "absolute_pattern",
     "differences",
     "settings",
     "settings_table",

@@ -27,6 +27,17 @@ from sg_train.config.sections import (
 )
 from sg_train.errors import SettingsError
 
+_SIMILAR = 0.75
+_PATHS = (
+    ("corpus", "paths"),
+    ("corpus", "phrases"),
+    ("corpus", "prepared"),
+    ("vocabulary", "extends"),
+    ("model", "init_from"),
+    ("evaluation", "similarity"),
+    ("evaluation", "analogies"),
+)
+
 
 class Config(Section):
     """All settings of an experiment, in sections; immutable.
@@ -127,6 +138,17 @@ class Config(Section):
             values[section][key] = value
         return _validate(values, "settings")
 
+    def with_absolute_paths(self) -> "Config":
+        """Return a config in which no path depends on the working directory."""
+        values = self.model_dump(mode="json")
+        for section, key in _PATHS:
+            value = values[section][key]
+            if isinstance(value, list):
+                values[section][key] = list(map(absolute_pattern, value))
+            elif value is not None:
+                values[section][key] = absolute_pattern(value)
+        return Config.model_validate(values)
+
     def hash(self) -> str:
         """Return a hexadecimal digest of all settings."""
         return hashlib.sha256(self.to_yaml().encode()).hexdigest()[:16]
@@ -135,6 +157,15 @@ class Config(Section):
         """Return all settings as YAML, from which `load` restores the same config."""
         values = self.model_dump(mode="json")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def absolute_pattern(path: str) -> str:
+    """Return a path or glob as seen from the root; standard input stays `-`.
+
+    >>> absolute_pattern("/data/*.txt"), absolute_pattern("-")
+    ('/data/*.txt', '-')
+    """
+    return path if path == "-" else str(Path(path).absolute())
 
 
 def differences(one: Config, other: Config) -> list[str]:
@@ -253,9 +284,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     dotted, equals, text = override.partition("=")
     section, dot, key = dotted.strip().partition(".")
     if not (equals and dot and section and key):
-        raise SettingsError(
-            f"--set {override}: expected section.key=value, such as training.epochs=10"
-        )
+        meant = _nearest([key or section]) or ", such as training.epochs=10"
+        raise SettingsError(f"--set {override}: expected section.key=value{meant}")
     inside = values.setdefault(section, {})
     if isinstance(inside, dict):  # anything else is reported with the other faults
         inside[key] = _parse_yaml(text, f"--set {dotted}")
@@ -275,12 +305,15 @@ def _describe(fault: Any) -> str:
 
 
 def _nearest(place: list[str]) -> str:
-    sections = list(Config.model_fields)
-    known = [key for key, *_ in settings()]
+    """Return a question that names the most similar setting, if one is similar."""
+    names = [key for key, *_ in settings()]
     if len(place) == 1:
-        candidates = [key for key in known if key.endswith(f".{place[0]}")]
-        candidates += difflib.get_close_matches(place[0], sections, 1)
-    else:
-        candidates = [key for key in known if key.endswith(f".{place[-1]}")]
-        candidates += difflib.get_close_matches(".".join(place), known, 1)
+        names += [name for name in Config.model_fields if name != place[0]]
+    last = {name: name.rpartition(".")[2] for name in names}
+    candidates = [name for name in names if last[name] == place[-1]]
+    # The section is not compared: any two settings of a section would be similar.
+    close = difflib.get_close_matches(place[-1], last.values(), 3, _SIMILAR)
+    similar = [name for key in close for name in names if last[name] == key]
+    candidates += [name for name in similar if name.startswith(f"{place[0]}.")]
+    candidates += similar
     return f", did you mean {candidates[0]}?" if candidates else ""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.config import CorpusConfig, VocabularyConfig
+from sg_train.config import CorpusConfig, VocabularyConfig, absolute_pattern
 from sg_train.corpus.counts import WordCounts, drop_negative
 from sg_train.corpus.encoded import (
     IDS_FILE,
@@ -162,6 +162,30 @@ def prepare(
     return EncodedCorpus.load(out)
 
 
+def prepare_again(made: CorpusMeta, out: Path, threads: int) -> EncodedCorpus:
+    """Prepare a corpus that was deleted, from the same files and settings.
+
+    Args:
+        made: the metadata of the corpus as it was.
+        out: where it was.
+        threads: how many threads split text.
+
+    Raises:
+        CorpusError: its text came from a pipe, or cannot be read.
+        OutputError: `out` cannot be written.
+    """
+    inputs = made.fingerprint.inputs
+    if inputs is None:
+        raise CorpusError("its text came from standard input, which is not kept")
+    settings = made.fingerprint.settings
+    sections = []
+    for section in (CorpusConfig, VocabularyConfig):
+        known = settings.keys() & section.model_fields.keys()
+        sections.append({key: settings[key] for key in known})
+    corpus = CorpusConfig(**sections[0], paths=[name for name, *_ in inputs])
+    return prepare(corpus, VocabularyConfig(**sections[1]), out, threads)
+
+
 def _make(
     corpus: CorpusConfig,
     vocabulary: VocabularyConfig,
@@ -216,13 +240,12 @@ def _open_prepared(
     """Open a corpus, but refuse settings that differ from those it was made with."""
     opened = EncodedCorpus.load(path)
     made_with = opened.meta.fingerprint.settings
-    asked = {
-        key: getattr(section, key)
-        for section in (corpus, vocabulary)
-        for key in section.model_fields_set & set(_settings(corpus, vocabulary))
-    }
-    for key, value in asked.items():
-        if value != made_with.get(key):
+    given = corpus.model_fields_set | vocabulary.model_fields_set
+    for key, value in _settings(corpus, vocabulary).items():
+        before = made_with.get(key)
+        if key in ("phrases", "extends"):
+            before = _absolute(before)
+        if key in given and value != before:
             raise CorpusError(
                 f"{path}: was prepared with {key}={made_with.get(key)}, but the config "
                 f"sets it to {value}; prepare the text again or remove the setting"
@@ -233,7 +256,7 @@ def _open_prepared(
 def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Path:
     settings = json.dumps(
         [
-            corpus.paths,
+            list(map(absolute_pattern, corpus.paths)),
             *_settings(corpus, vocabulary).items(),
             corpus.phrases and digest_of_phrases(Path(corpus.phrases)),
         ]
@@ -248,10 +271,17 @@ def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Pa
 
 
 def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
-    return {
+    settings = {
         **corpus.model_dump(exclude={"paths", "prepared", "memory_limit"}),
         **vocabulary.model_dump(),
     }
+    for key in ("phrases", "extends"):
+        settings[key] = _absolute(settings[key])
+    return settings
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
 
 
 def _fingerprint(
@@ -389,7 +419,7 @@ def _check_lines(
         paths: its files, for messages.
         is_whole: whether it is the whole text and not one of several shards.
     """
-    if not spool.sentences:
+    if totals.distinct < 2 or not spool.sentences:
         return
     found = single_words(spool.single, spool.sentences, totals.most_frequent)
     if found is None:

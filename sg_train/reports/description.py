@@ -27,6 +27,8 @@ from sg_train.vectors.formats.projector import is_projector
 
 _WORDS_OF_ARRAY = ".words.txt"
 
+_LISTS = ("paths", "similarity", "analogies")  # settings that may name many files
+
 Facts = Iterator[tuple[str, Any]]
 
 
@@ -110,9 +112,9 @@ def _corpus(path: Path) -> Facts:
     yield "checksum", meta.checksum
 
 
-def _inputs(meta: CorpusMeta) -> str | None:
+def _inputs(meta: CorpusMeta) -> list[str] | None:
     inputs = meta.fingerprint.inputs
-    return None if inputs is None else ", ".join(str(name) for name, *_ in inputs)
+    return None if inputs is None else [str(name) for name, *_ in inputs]
 
 
 def _checkpoint(path: Path) -> Facts:
@@ -184,7 +186,8 @@ def _settings(config: Config) -> Facts:
     yield "settings hash", hash_
     for key in differences(config, Config()):
         section, name = key.split(".")
-        yield key, _as_yaml(values[section][name])
+        value = values[section][name]
+        yield key, list(map(str, value)) if name in _LISTS else _as_yaml(value)
 
 
 def _as_yaml(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,30 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _ENDINGS = (".png", ".svg", ".pdf")
 # After matplotlib's own font, those for other scripts, if installed.
 _FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei")
+_WHY_LOSS_RISES = (
+    "A rise at the end is normal: the learning rate falls,\n"
+    "so the model adapts less to the latest sentences."
+)
 _POINT = 14
 _GAP = 4  # pixels at 100 dots an inch
+
+
+def check_picture(path: Path, *, tsne: bool = False) -> None:
+    """Check what a picture needs before the work on it begins.
+
+    Raises:
+        OutputError: the file's ending is not that of a picture.
+        MissingLibraryError: a library is not installed.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        raise OutputError(
+            f"{path}: unknown kind of picture; the name must end in "
+            f"{', '.join(_ENDINGS)}"
+        )
+    require("matplotlib", "a picture", "plot")
+    require("scipy", "a picture", "plot")
+    if tsne:
+        require("sklearn", "t-SNE", "tsne")
 
 
 def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
@@ -100,6 +122,15 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
             words = [line.words / 1e6 for line in known]
             axes.plot(words, [getattr(line, key) for line in known], color=PALETTE[0])
             axes.set_ylabel({"loss": "loss per pair"}.get(key, "learning rate"))
+        if _rises([line.loss for line in lines if line.loss is not None]):
+            all_axes[0].text(
+                *(1, 1, _WHY_LOSS_RISES),
+                transform=all_axes[0].transAxes,
+                ha="right",
+                va="top",
+                fontsize=8,
+                color="#555555",
+            )
         for number, test in enumerate(tests):
             scored = [
                 (line.words / 1e6, score)
@@ -128,19 +159,40 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
     return figure
 
 
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, depending on the file's extension.
+def _rises(losses: Sequence[float]) -> bool:
+    """Return whether the loss is higher at the end than before."""
+    return losses[-1] > min(losses)
+
+
+def undrawable(texts: Iterable[str]) -> list[str]:
+    """Return the characters that no installed font has; pictures show boxes for them.
 
     Raises:
-        OutputError: the extension is not one of these, or the file cannot be written.
+        MissingLibraryError: matplotlib is not installed.
     """
-    ending = path.suffix.lower()
-    if ending not in _ENDINGS:
-        raise OutputError(
-            f"{path}: unknown kind of picture; the name must end in "
-            f"{', '.join(_ENDINGS)}"
-        )
-    content = to_bytes(figure, ending[1:])
+    manager = require("matplotlib.font_manager", "a picture", "plot")
+    matplotlib = require("matplotlib", "a picture", "plot")
+    known: set[int] = set()
+    with _style():
+        for family in matplotlib.rcParams["font.family"]:
+            font = manager.get_font(manager.findfont(family))
+            known.update(font.get_charmap())
+    characters = dict.fromkeys("".join(texts))
+    return [
+        character
+        for character in characters
+        if ord(character) not in known and character.isprintable()
+    ]
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF, depending on the file's ending.
+
+    Raises:
+        OutputError: the ending is not one of these, or the file cannot be written.
+    """
+    check_picture(path)
+    content = to_bytes(figure, path.suffix.lower()[1:])
     with atomic_file(path) as file:
         file.write(content)
 
@@ -158,8 +210,8 @@ def to_bytes(figure: Any, form: str) -> bytes:
 
 @contextmanager
 def _style() -> Iterator[None]:
-    matplotlib = require("matplotlib", "matplotlib", "drawing")
-    fonts = set(require("matplotlib.font_manager", "matplotlib", "").get_font_names())
+    matplotlib = require("matplotlib", "drawing", "plot")
+    fonts = set(require("matplotlib.font_manager", "drawing", "plot").get_font_names())
     settings = {
         "font.family": [font for font in _FONTS if font in fonts],
         "font.size": 11,
@@ -174,7 +226,8 @@ def _style() -> Iterator[None]:
 
 
 def _new_figure(width: float, height: float) -> Any:
-    figures = require("matplotlib.figure", "matplotlib", "drawing")
+    figures = require("matplotlib.figure", "drawing", "plot")
     figure = figures.Figure(figsize=(width, height), layout="constrained")
-    require("matplotlib.backends.backend_agg", "matplotlib", "").FigureCanvasAgg(figure)
+    agg = require("matplotlib.backends.backend_agg", "drawing", "plot")
+    agg.FigureCanvasAgg(figure)
     return figure

@@ -12,10 +12,20 @@ from sg_train.runs.metrics import MetricsLine, load_metrics, trained_lines
 from sg_train.system.files import atomic_file
 from sg_train.system.optional import require
 from sg_train.vectors.evaluation import Score
-from sg_train.vectors.word_map import content_words, make_map
+from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
 
 _TEMPLATES = Path(__file__).parent / "page"
+
+
+def check_libraries() -> None:
+    """Check what a page needs before the work on it begins.
+
+    Raises:
+        MissingLibraryError: a library is not installed.
+    """
+    for library in ("jinja2", "matplotlib", "scipy"):
+        require(library, "a report", "report")
 
 
 def write_report(
@@ -47,7 +57,7 @@ def write_report(
         MissingLibraryError: jinja2 or matplotlib is not installed.
         OutputError: the file cannot be written.
     """
-    jinja2 = require("jinja2", "jinja2", "a report")
+    jinja2 = require("jinja2", "a report", "report")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -76,7 +86,7 @@ def write_report(
 
 def _map(vectors: WordVectors, count: int) -> list[tuple[int, float, float, str]]:
     words = content_words(vectors, count)
-    if len(words) < 3:
+    if len(words) < LEAST_WORDS:
         return []
     laid_out = make_map(vectors, words)
     places = laid_out.places - laid_out.places.min(axis=0)

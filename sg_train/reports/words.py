@@ -11,6 +11,7 @@ from sg_train.config import Config, CorpusConfig
 from sg_train.corpus.encoded import VOCABULARY_FILE
 from sg_train.corpus.meta import CorpusMeta, is_prepared
 from sg_train.corpus.vocabulary import Vocabulary, is_vocabulary
+from sg_train.errors import VectorsError
 from sg_train.runs.directory import RunDirectory
 from sg_train.vectors.formats import load_vectors
 
@@ -44,6 +45,8 @@ def open_words(path: Path) -> Words:
     Raises:
         SgTrainError: the path holds none of these, or is damaged.
     """
+    if not path.exists():
+        raise VectorsError(f"cannot read {path}: no such file or directory")
     if path.is_file():
         if is_vocabulary(path):
             vocabulary = Vocabulary.load(path)

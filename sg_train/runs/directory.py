@@ -47,6 +47,8 @@ class RunDirectory:
             RunError: there is none.
         """
         run = cls(path)
+        if not path.exists():
+            raise RunError(f"{path}: no such directory; give the directory of a run")
         if not run.config_file.is_file():
             raise RunError(f"{path}: not a run directory (it has no config.yaml)")
         return run

@@ -1,6 +1,7 @@
 """Where a run begins: a new one at its first block, a resumed one at a checkpoint."""
 
 import importlib.metadata
+import logging
 import platform
 import shutil
 import sys
@@ -10,7 +11,13 @@ from pathlib import Path
 
 from sg_train.config import Config, differences
 from sg_train.corpus.encoded import EncodedCorpus
-from sg_train.corpus.prepare import RANK, changed_inputs, open_corpus, open_shard
+from sg_train.corpus.prepare import (
+    RANK,
+    changed_inputs,
+    open_corpus,
+    open_shard,
+    prepare_again,
+)
 from sg_train.corpus.sharded import ShardedCorpus
 from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
@@ -26,11 +33,13 @@ from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
 from sg_train.training.initial_vectors import (
     InitialVectors,
-    check_init_from,
     read_initial_vectors,
     report_drift,
     resumed_initial_vectors,
 )
+from sg_train.training.requirements import check_requirements
+
+_LOG = logging.getLogger(__name__)
 
 # Settings that a resumed run may change: none of them alters the steps.
 _MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
@@ -116,7 +125,7 @@ def begin_new(
         )
     with ranks.failing_together():
         if ranks.is_first:
-            check_init_from(config, run)
+            check_requirements(config, run)
         corpus = _open_corpus(config, ranks)
         asked, config = config, _with_corpus_settings(config, corpus)
         initial = None
@@ -138,6 +147,7 @@ def begin_new(
         output_vectors_given=None if words_only is None else words_only.has_v,
         first_learning_rate=first_learning_rate,
     )
+    config = config.with_absolute_paths()
     return Beginning(run, config, corpus, record, initial or words_only)
 
 
@@ -178,8 +188,9 @@ def begin_again(
         initial = None
         if ranks.is_first:
             initial = resumed_initial_vectors(run, config)
-            record = run.load_record().replaced(
-                config_hash=config.hash(),
+            record = run.load_record()
+            record = record.replaced(
+                config_hash=config.hash() if overrides else record.config_hash,
                 ranks=ranks.size,
                 launch=launched(),
                 drift=None,
@@ -251,7 +262,10 @@ def _find_state(run: RunDirectory) -> Resumed:
 
 def _changed(run: RunDirectory, resumed: Resumed, overrides: Sequence[str]) -> Config:
     before = Config.from_values(resumed.state.config, f"{run.path}, {resumed.source}")
-    config = before.with_overrides(overrides)
+    if not overrides:
+        return before
+    before = before.with_absolute_paths()
+    config = before.with_overrides(overrides).with_absolute_paths()
     wrong = [
         key
         for key in differences(before, config)
@@ -292,10 +306,33 @@ def _same_corpus(
     if any(RANK in path for path in config.corpus.paths):
         corpus = _open_corpus(config, ranks)
     else:
-        corpus = EncodedCorpus.load(Path(state.corpus["path"]))
+        path = Path(state.corpus["path"])
+        if ranks.is_first and not path.exists():
+            _prepare_again(run, path, config.training.threads or available_cpus())
+        ranks.from_first(None)
+        corpus = EncodedCorpus.load(path)
     if ranks.is_first:
         _check_same(run, state, corpus)
     return corpus
+
+
+def _prepare_again(run: RunDirectory, path: Path, threads: int) -> None:
+    """Prepare a run's corpus again, which was deleted."""
+    made = run.load_record().corpus
+    _LOG.info("%s: was deleted; preparing it again", path)
+    try:
+        corpus = prepare_again(made, path, threads)
+    except CorpusError as error:
+        raise CorpusError(
+            f"{path}: was deleted, and cannot be prepared again for {run.path}: {error}"
+        ) from error
+    if corpus.checksum != made.checksum:
+        changed = [*changed_inputs(made)] or ["the text, or this version of sg-train"]
+        raise CorpusError(
+            f"{path}: was deleted, and preparing it again gives another corpus than "
+            f"{run.path} began to train on, because {changed[0]} has changed; restore "
+            "the text or train another run"
+        )
 
 
 def _check_same(run: RunDirectory, state: State, corpus: Corpus) -> None:

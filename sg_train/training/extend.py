@@ -13,6 +13,7 @@ from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
 from sg_train.runs.directory import RunDirectory
 from sg_train.system.launch import is_launched_with_others
+from sg_train.training.requirements import check_requirements
 from sg_train.training.setup import threads_of
 from sg_train.training.train import train
 
@@ -66,6 +67,7 @@ def extend(
     old.check_done()
     RunDirectory(out).check_free(overwrite=overwrite)
     config = _config(old, texts, overrides, anchor=anchor)
+    check_requirements(config, RunDirectory(out))
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
     if corpus.meta.fingerprint.inputs is None:  # a pipe cannot be read again
         config = config.with_settings({"corpus.paths": [str(corpus.path)]})
@@ -83,12 +85,15 @@ def extend(
         )
     before = set(earlier.words)
     now = set(corpus.vocabulary.words)
+    distinct = corpus.meta.distinct_words_counted or len(now | before)
     _LOG.info(
-        "vocabulary of %d words: %d of %s, %d new; %d old words left out",
+        "vocabulary of %d words: %d of %s, %d new; left out as too rare: %d new words, "
+        "%d old ones",
         len(now),
         len(now & before),
         run,
         len(now - before),
+        distinct - len(now | before),
         len(before - now),
     )
     train(config, out, overwrite=overwrite, first_learning_rate=first)

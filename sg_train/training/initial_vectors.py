@@ -64,25 +64,6 @@ class InitialVectors:
                     weight[rows] = torch.from_numpy(matrix).to(weight.device)
 
 
-def check_init_from(config: Config, run: RunDirectory) -> None:
-    """Refuse a `model.init_from` that cannot work, before any work is done.
-
-    Raises:
-        VectorsError: the path does not exist.
-        SettingsError: it is the run itself, which is about to be replaced.
-    """
-    if config.model.init_from is None:
-        return
-    path = Path(config.model.init_from)
-    if not path.exists():
-        raise VectorsError(f"model.init_from={path}: no such file or directory")
-    if path.resolve() == run.path.resolve():
-        raise SettingsError(
-            f"model.init_from={path}: this is the run's own directory; choose another "
-            "--out"
-        )
-
-
 def read_initial_vectors(
     config: ModelConfig,
     vocabulary: Sequence[str],

@@ -15,17 +15,17 @@ from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
-from sg_train.errors import RunError, SettingsError, TrainingError
+from sg_train.errors import RunError, TrainingError
 from sg_train.model import SkipGram
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.system.launch import local_rank, local_ranks
 from sg_train.system.machine import available_cpus
-from sg_train.system.optional import require
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning, Corpus
 from sg_train.training.early_stopping import EarlyStopping
 from sg_train.training.initial_vectors import InitialVectors
 from sg_train.training.memory import check_memory
+from sg_train.training.requirements import open_device
 from sg_train.training.schedule import LinearSchedule
 
 
@@ -62,10 +62,8 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
     config, corpus = beginning.config, beginning.corpus
     spec = choose_engine(config)
     with ranks.failing_together():
-        device = _open_device(_device_of(config, ranks))
+        device = open_device(_device_of(config, ranks))
         torch.set_num_threads(threads_of(config))
-        if config.evaluation.tensorboard:
-            require("torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard")
         check_memory(config, len(corpus.vocabulary), spec, ranks.size)
         schedule = LinearSchedule(
             config.training.learning_rate,
@@ -202,23 +200,6 @@ def _device_of(config: Config, ranks: Ranks) -> str:
     if config.training.device == "cuda" and ranks.size > 1:
         return f"cuda:{local_rank()}"
     return config.training.device
-
-
-def _open_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        if device.type == "cpu":
-            return device
-        # Try what training needs: sparse gradients, and reading numbers back.
-        probe = SkipGram(2, 2).to(device)
-        row = torch.zeros(1, dtype=torch.int32, device=device)
-        probe(row, row, row.unsqueeze(1)).backward()
-        torch.optim.SGD(probe.parameters(), lr=0.1).step()
-        probe.u_embeddings.weight.tolist()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).split("\n")[0]
-        raise SettingsError(f"training.device={name}: {reason}") from error
-    return device
 
 
 @contextmanager

@@ -82,16 +82,20 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
         is_begun = is_done or checkpoint.has_any(run.checkpoints_directory)
-        if (
-            is_begun
-            and not overwrite
-            and run.load_record().config_hash != of_point.hash()
-        ):
+        if is_begun and not overwrite and not _is_of(run, of_point):
             raise OutputError(
                 f"{where}: holds a run with other settings; give --overwrite or "
                 "another --out"
             )
         yield Point(where, of_point, is_done)
+
+
+def _is_of(run: RunDirectory, config: Config) -> bool:
+    """Return whether a run has these settings."""
+    if run.load_record().config_hash == config.hash():
+        return True
+    # A run of an earlier version lacks settings that have been added since.
+    return run.load_config().with_absolute_paths() == config.with_absolute_paths()
 
 
 def _train_point(point: Point, *, overwrite: bool) -> None:

@@ -22,7 +22,7 @@ class TensorBoardWriter:
             MissingLibraryError: TensorBoard is not installed.
         """
         library = require(
-            "torch.utils.tensorboard", "tensorboard", "evaluation.tensorboard"
+            "torch.utils.tensorboard", "evaluation.tensorboard", "tensorboard"
         )
         self._writer = library.SummaryWriter(str(directory))
 

@@ -15,6 +15,8 @@ from sg_train.vectors.word_vectors import WordVectors
 
 Projection = Literal["pca", "tsne"]
 
+LEAST_WORDS = 3
+
 _CLUSTERS = 7
 _WORDS_A_CLUSTER = 12
 _SHORTEST_WORD = 3
@@ -41,7 +43,8 @@ def content_words(vectors: WordVectors, count: int) -> list[str]:
 
     These are the frequent words with the longest vectors: at similar frequency, a word
     with few senses and topics has a longer vector than one that occurs everywhere, as
-    function words do (Schakel and Wilson 2015).
+    function words do (Schakel and Wilson 2015). Numbers and short words are left out.
+    Where most are such, as items of a shop are, the most frequent ones are taken.
     """
     frequent = vectors.most_frequent(_FREQUENT * count)
     lengths = np.linalg.norm(frequent.matrix, axis=1)
@@ -50,17 +53,21 @@ def content_words(vectors: WordVectors, count: int) -> list[str]:
         for row in np.argsort(-lengths, kind="stable").tolist()
         if _is_word(frequent.words[row])
     ]
+    if len(rows) < min(count, len(frequent)) / 2:
+        return list(frequent.words[:count])
     return [frequent.words[row] for row in sorted(rows[:count])]
 
 
 def _is_word(word: str) -> bool:
     """Return whether it is letters and marks, and long enough if the script has case.
 
-    Chinese and Japanese words often have only one or two characters.
+    Apostrophes and the underscores of phrases may join them. Chinese and Japanese words
+    often have only one or two characters.
     """
-    if any(unicodedata.category(character)[0] not in "LM" for character in word):
+    letters = word.replace("'", "").replace("_", "")
+    if not letters or any(unicodedata.category(x)[0] not in "LM" for x in letters):
         return False
-    return word.lower() == word.upper() or len(word) >= _SHORTEST_WORD
+    return letters.lower() == letters.upper() or len(letters) >= _SHORTEST_WORD
 
 
 def make_map(
@@ -83,10 +90,10 @@ def make_map(
         MissingLibraryError: scikit-learn is not installed.
     """
     rows = sorted({vectors.id(word) for word in words})
-    if len(rows) < 3:
+    if len(rows) < LEAST_WORDS:
         raise VectorsError(
-            f"a map needs at least 3 words, not {len(rows)}; give more words with "
-            "--words"
+            f"a map needs at least {LEAST_WORDS} words, not {len(rows)}; give more "
+            "words with --words"
         )
     points = unit(vectors.matrix[rows]).astype(np.float64)
     places = _pca(points) if projection == "pca" else _tsne(points, seed)
@@ -108,7 +115,7 @@ def _pca(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _tsne(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    library = require("sklearn.manifold", "scikit-learn", "t-SNE")
+    library = require("sklearn.manifold", "t-SNE", "tsne")
     perplexity = min(30.0, (len(points) - 1) / 3)
     tsne = library.TSNE(init="random", perplexity=perplexity, random_state=seed)
     return np.asarray(tsne.fit_transform(points), dtype=np.float64)
@@ -116,7 +123,7 @@ def _tsne(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
 
 def _clusters(points: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     wanted = max(1, min(_CLUSTERS, len(points) // _WORDS_A_CLUSTER))
-    library = require("scipy.cluster.vq", "scipy", "a map of words")
+    library = require("scipy.cluster.vq", "a map of words", "plot")
     _, clusters = library.kmeans2(
         points, wanted, iter=50, minit="++", rng=np.random.default_rng(seed)
     )

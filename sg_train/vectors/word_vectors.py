@@ -14,7 +14,7 @@ from rapidfuzz.distance import Indel
 from sg_train.choices import AnalogyMethod, OnBadRows, VectorFormat
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
-from sg_train.vectors.formats import load_vectors, save_vectors
+from sg_train.vectors.formats import format_of, load_vectors, save_vectors
 from sg_train.vectors.spelling import Spellings, plain_spellings
 
 _LOG = logging.getLogger(__name__)
@@ -102,19 +102,22 @@ class WordVectors:
         """
         return cls(*load_vectors(Path(path), errors))
 
-    def save(self, path: str | Path, format: VectorFormat = "text") -> None:
+    def save(self, path: str | Path, format: VectorFormat | None = None) -> None:
         """Write a file that other tools can read, and verify it.
 
         Args:
-            path: the file; for `projector` a directory.
-            format: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`.
+            path: the file, which is replaced if it exists; for `projector` a directory.
+            format: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`; by
+                default from the file's ending, else `text`.
 
         Raises:
-            VectorsError: a word contains white space, a vector is not finite, or the
-                format is unknown.
+            VectorsError: the format cannot hold a word, a vector is not finite, or the
+                format or the file's ending is unknown.
             OutputError: the file cannot be written.
         """
-        save_vectors(self.words, self.matrix, Path(path), format)
+        path = Path(path)
+        form = format or format_of(path) or "text"
+        save_vectors(self.words, self.matrix, path, form)
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, dimension {self.dimension})"

@@ -43,23 +43,34 @@ FILES: dict[VectorFormat, str] = {  # in a run directory
     "projector": "projector",
 }
 
+_ENDINGS: dict[str, VectorFormat | None] = {
+    ".txt": None,  # text or glove
+    ".vec": None,
+    ".bin": "binary",
+    ".npy": "npy",
+    ".safetensors": "safetensors",
+    "": None,  # also a directory for the projector
+}
 _FASTTEXT = (793712314).to_bytes(4, "little")
 _NPY = b"\x93NUMPY"
 _PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
 def format_of(path: Path) -> VectorFormat | None:
-    """Return the format that a file's extension implies, or None.
+    """Return the format that a file's ending implies, or None for any text format.
+
+    Raises:
+        VectorsError: the ending is not one of a vector file.
 
     >>> format_of(Path("vectors.npy"))
     'npy'
     """
-    endings: dict[str, VectorFormat] = {
-        ".bin": "binary",
-        ".npy": "npy",
-        ".safetensors": "safetensors",
-    }
-    return endings.get(path.suffix)
+    if path.suffix not in _ENDINGS:
+        raise VectorsError(
+            f"{path}: {path.suffix} is not the ending of a vector file; use "
+            f"{', '.join(filter(None, _ENDINGS))}, or name the format with --format"
+        )
+    return _ENDINGS[path.suffix]
 
 
 def save_vectors(
