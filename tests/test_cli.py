@@ -11,10 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from sg_train import __version__
+from sg_train import WordVectors, __version__
 from tests.conftest import ROOT, Command, read_metrics, untraced
 
 COMMANDS = [
@@ -332,7 +333,18 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("train --out r", "set corpus.paths"),
         ("train", "give --out"),
         ("config --set training.epoch=1", "did you mean training.epochs?"),
-        ("train text.txt", "text.txt"),
+        ("train text.txt", "not a config (settings in YAML); to train on it as text"),
+        ("train text.txt", "give --corpus text.txt"),
+        ("config --set corpus.stop_words=x", "corpus.stop_words: unknown setting"),
+        ("config --set dimension=9", "did you mean model.dimension?"),
+        ("vocab missing", "cannot read missing: no such file or directory"),
+        ("resume missing", "missing: no such directory"),
+        ("export text.txt v.parquet", ".parquet is not the ending of a vector file"),
+        ("export text.txt v.txt.gz", ".gz is not the ending of a vector file"),
+        ("export text.txt text.txt", "text.txt: already exists; give --overwrite"),
+        ("phrases text.txt --model p.tsv --out taken", "taken: already exists"),
+        ("plot text.txt -o taken.png", "taken.png: already exists and is another kind"),
+        ("report text.txt -o text.txt", "text.txt: already exists and is another kind"),
         ("train --corpus text.txt --out /sys/r", "cannot write /sys/r"),
         ("prepare text.txt --out /sys/c", "cannot write /sys/c"),
         ("train --corpus text.txt --out text.txt/r", "cannot write text.txt/r"),
@@ -348,8 +360,13 @@ def test_a_mistake_is_one_line(
     sg_train: Command, text: Path, arguments: str, complaint: str
 ) -> None:
     Path("empty").mkdir()
+    for name in ("taken", "taken.png"):
+        Path(name).write_text("precious")
+    before = text.read_text()
     assert complaint in sg_train.refused(*arguments.split())
     assert not Path("r").exists()
+    assert text.read_text() == before
+    assert Path("taken").read_text() == Path("taken.png").read_text() == "precious"
 
 
 @pytest.mark.parametrize(
@@ -359,6 +376,10 @@ def test_a_mistake_is_one_line(
         ("train --nonsense", "No such option: --nonsense"),
         ("neighbors", "Missing argument 'VECTORS'"),
         ("neighbors v w --top 0", "should be greater than or equal to 1"),
+        ("neighbors v -lrb-", "if -lrb- is a word, put -- before it; see sg-train nei"),
+        ("neighbors v w --tpo 3", "--top); see sg-train neighbors --help"),
+        ("train --out", "requires an argument; see sg-train train --help"),
+        ("--set", "No such option: --set; see sg-train --help"),
         ("export r out --format docx", "'docx' is not one of"),
     ],
 )
@@ -366,6 +387,151 @@ def test_wrong_usage_is_one_line(
     sg_train: Command, arguments: str, complaint: str
 ) -> None:
     assert complaint in sg_train.refused(*arguments.split(), code=2)
+
+
+def test_nothing_is_suggested_for_what_is_like_no_setting(sg_train: Command) -> None:
+    for key in ("corpus.stop_words", "vocabulary.stop_words", "model.x"):
+        line = sg_train.refused("config", "--set", f"{key}=1")
+        assert line.endswith(f"{key}: unknown setting")
+
+
+def test_known_words_are_shown_and_the_others_named(
+    sg_train: Command, trained: Path
+) -> None:
+    asked = ("w5", "nosuch", "w55", "w9")
+    for command, rows in (("neighbors", 4), ("vector", 2)):
+        top = ("--top", 2) if command == "neighbors" else ()
+        result = sg_train(command, trained, *asked, *top)
+        assert result.exit_code == 1
+        shown = [line.split()[0] for line in result.stdout.splitlines()]
+        assert shown == ["w5"] * (rows // 2) + ["w9"] * (rows // 2)
+        assert result.stderr.startswith(
+            "sg-train: 2 words have no vector: 'nosuch', 'w55' (similar: w5, "
+        )
+        assert sg_train(command, trained, "w5", "w9", *top).stdout == result.stdout
+        refused = sg_train.refused(command, trained, *asked, "--strict", *top)
+        assert refused == result.stderr.rstrip("\n")
+        assert "'x' has no vector" in sg_train.refused(command, trained, "x")
+        shown = sg_train(command, trained, *asked, "--json", *top).stdout
+        assert len(json.loads(shown)) == rows
+
+
+def test_a_map_shows_known_words_and_names_the_others(sg_train: Command) -> None:
+    matrix = np.random.default_rng(0).normal(size=(5, 3)).astype("f4")
+    WordVectors(["a", "1,000", "b", 'c"', "d"], matrix).save("v.txt")
+    words = 'a,"1,000",b, c",x,y'
+    result = sg_train("plot", "v.txt", "-o", "m.svg", "--words", words)
+    assert result.exit_code == 1
+    assert result.stderr == "sg-train: 2 words have no vector: 'x', 'y'\n"
+    drawn = Path("m.svg").read_text()
+    assert all(f">{word}<" in drawn for word in ("a", "1,000", "b", 'c"'))
+    few = sg_train.refused("plot", "v.txt", "-o", "n.svg", "--words", "a,b,x,y")
+    assert few == "sg-train: 2 words have no vector: 'x', 'y'"
+    strict = ("plot", "v.txt", "-o", "n.svg", "--words", words, "--strict")
+    assert sg_train.refused(*strict) == result.stderr.rstrip("\n")
+    assert not Path("n.svg").exists()
+
+
+def test_a_library_is_missed_before_the_work(
+    sg_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for arguments in (
+        ("plot", "missing", "-o", "m.png"),
+        ("report", "missing", "-o", "m.html"),
+    ):
+        line = sg_train.refused(*arguments)
+        assert f"needs matplotlib, which is not installed: {sys.executable} -m pip" in (
+            line
+        )
+
+
+def test_characters_without_a_font_are_reported(sg_train: Command) -> None:
+    matrix = np.random.default_rng(0).normal(size=(3, 3)).astype("f4")
+    WordVectors(["a", "b", "\U00013000"], matrix).save("v.txt")
+    result = sg_train("plot", "v.txt", "-o", "m.png")
+    assert result.exit_code == 0
+    assert "no installed font has 1 of the characters, such as \U00013000" in (
+        result.stderr
+    )
+    assert sg_train("plot", "v.txt", "-o", "m.svg").stderr == ""
+
+
+def test_a_word_in_brackets_is_found(sg_train: Command, tmp_path: Path) -> None:
+    Path("v.tsv").write_text("[UNK]\t9\nU\t8\nu\t7\n")
+    assert sg_train("vocab", "v.tsv", "--search", "[UNK]").stdout == (
+        "[UNK]\t9\t0.375\nU\t8\t0.333\n"
+    )
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(trained: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "sg_train", "vocab", trained, "--top", "9"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=untraced(),
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_many_paths_are_cut_short_except_in_json(sg_train: Command) -> None:
+    texts = [f"texts/{number}.txt" for number in range(60)]
+    Path("texts").mkdir()
+    for name in texts:
+        Path(name).write_text("one two three\n" * 9)
+    assert sg_train("prepare", "texts", "--out", "c").exit_code == 0
+    absolute = [str(Path(name).absolute()) for name in sorted(texts)]
+    (line,) = [
+        line
+        for line in sg_train("info", "c").stdout.splitlines()
+        if line.startswith("text\t")
+    ]
+    assert line == f"text\t{', '.join(absolute[:3])}, ... (60 in all)"
+    (facts,) = json.loads(sg_train("info", "c", "--json").stdout)
+    assert facts["text"] == absolute
+
+
+def test_a_run_remembers_its_files_wherever_it_is_read(
+    sg_train: Command, text: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("q.txt").write_text("w1 w2 w3 w4\n")
+    files = ("--set", "corpus.paths=text.txt", "--set", "evaluation.analogies=q.txt")
+    assert sg_train("train", *files, "--out", "r", *TINY).exit_code == 0
+    expected = sg_train("evaluate", "r").stdout
+    assert expected
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert sg_train("evaluate", "../r").stdout == expected
+    again = ("resume", "../r", "--set", "training.epochs=3")
+    assert sg_train(*again).exit_code == 0
+
+
+def test_a_missing_test_is_noticed_before_the_text_is_read(
+    sg_train: Command, text: Path
+) -> None:
+    for setting, complaint in (
+        ("evaluation.similarity=no.tsv", "cannot read no.tsv: No such file"),
+        ("training.device=nosuch", "training.device=nosuch"),
+    ):
+        asked = ("train", "--corpus", text, "--out", "r", "--set", setting)
+        assert complaint in sg_train.refused(*asked)
+        assert not Path("corpora").exists()
+
+
+def test_damaged_rows_are_left_out_when_asked_to(sg_train: Command) -> None:
+    Path("v.txt").write_bytes(b"3 1\na 1\ncaf\xc3 2\nb 3\n")
+    refused = sg_train.refused("neighbors", "v.txt", "a")
+    assert "line 3: 'utf-8' codec can't decode" in refused
+    assert "sg-train export v.txt OUT --errors replace (or skip)" in refused
+    skipped = sg_train("export", "v.txt", "s.txt", "--errors", "skip")
+    assert "1 rows are damaged and skipped, the first: line 3" in skipped.stderr
+    assert Path("s.txt").read_text() == "2 1\na 1\nb 3\n"
+    assert sg_train("export", "v.txt", "r.txt", "--errors", "replace").exit_code == 0
+    assert Path("r.txt").read_text() == "3 1\na 1\ncaf\ufffd 2\nb 3\n"
 
 
 def test_an_unknown_word_is_named(sg_train: Command, trained: Path) -> None:

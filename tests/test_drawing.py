@@ -52,6 +52,17 @@ def test_curves_show_what_was_measured() -> None:
         draw_curves(LINES[1:2], "run")
 
 
+@pytest.mark.parametrize(("last", "explained"), [(1.0, True), (0.4, False)])
+def test_a_rise_of_the_loss_at_the_end_is_explained(last: float, explained) -> None:
+    losses = [2.0, 0.5, last]
+    lines = [
+        replace(LINES[0], words=n * 10, loss=loss)
+        for n, loss in enumerate(losses, start=1)
+    ]
+    picture = to_bytes(draw_curves(lines), "svg").decode()
+    assert ("A rise at the end is normal" in picture) == explained
+
+
 def test_pictures_are_written_by_their_ending() -> None:
     figure, _ = draw_map(word_map())
     save_figure(figure, Path("map.png"))

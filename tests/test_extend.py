@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from sg_train.errors import (
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors, load_run_weights
 from sg_train.training.extend import extend
-from sg_train.training.train import train
+from sg_train.training.train import resume, train
 from tests.conftest import Command
 from tests.test_train import config
 
@@ -94,6 +95,16 @@ def test_new_vanished_and_reordered_words_keep_to_their_rows(
         f"left out as too rare: {rare} new words, {len(words) - kept} old ones"
         in caplog.messages
     )
+
+
+def test_a_run_is_extended_though_its_corpus_was_deleted(text: Path) -> None:
+    train(config(text, epochs=1), "r")
+    shutil.rmtree("corpora")
+    new = write("new.txt", ["w1", "w2", "w3"] * 20)
+    extend(Path("r"), [str(new)], Path("s"))
+    shutil.rmtree("corpora")
+    resume(Path("s"), ["training.epochs=2"])
+    assert (Path("s") / "vectors.txt").exists()
 
 
 def test_old_words_move_unless_they_are_anchored(text: Path) -> None:

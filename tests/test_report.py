@@ -106,6 +106,9 @@ def test_few_words_make_a_page_without_a_map() -> None:
     write_report(Path("r.html"), vectors, [], title="t")
     data = data_of(Path("r.html").read_text())
     assert data["map"] == []
+    page = Path("r.html").read_text()
+    assert "<canvas" not in page
+    assert "getContext" not in page
     assert data["neighbours"] == [[[1, 0.0]], [[0, 0.0]]]
 
 

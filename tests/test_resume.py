@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import random
@@ -20,7 +21,7 @@ from sg_train.config import (
     EvaluationConfig,
     VocabularyConfig,
 )
-from sg_train.corpus.prepare import _default_directory
+from sg_train.corpus.prepare import _default_directory, prepare
 from sg_train.engines.base import BlockResult, Engine
 from sg_train.errors import (
     CorpusError,
@@ -229,6 +230,51 @@ def test_another_prepared_corpus_or_vocabulary_is_refused(part: Path) -> None:
     if meta.read_text() == content:
         meta.write_text(content[:checksum] + "1" + content[checksum + 1 :])
     assert "not the corpus that part began to train on" in refused(part)
+
+
+def test_a_deleted_corpus_is_prepared_again(part: Path, corpus: Path, caplog) -> None:
+    train(config(corpus), Path("whole"))
+    shutil.rmtree("corpora")
+    os.utime(corpus, (1, 1))  # the content decides, not the time
+    resume(part)
+    assert "was deleted; preparing it again" in caplog.text
+    assert results(part) == results(Path("whole"))
+
+
+def test_a_deleted_corpus_of_another_text_is_refused(part: Path, corpus: Path) -> None:
+    shutil.rmtree("corpora")
+    text = corpus.read_text()
+    corpus.write_text(text + "\nw1 w2\n")
+    line = refused(part)
+    assert f"because {corpus.absolute()} has changed; restore the text" in line
+    shutil.rmtree("corpora")
+    corpus.unlink()
+    assert f"{corpus.absolute()}: no such file or directory" in refused(part)
+    corpus.write_text(text)
+    resume(part)
+
+
+def test_a_deleted_corpus_of_standard_input_is_missed(
+    monkeypatch: pytest.MonkeyPatch, corpus: Path
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(corpus.open("rb")))
+    settings = config(Path("-"))
+    with pytest.raises(Interrupted):
+        train_with(stopping(9), settings, Path("r"))
+    shutil.rmtree("corpora")
+    assert "its text came from standard input, which is not kept" in refused(Path("r"))
+
+
+def test_a_corpus_prepared_by_hand_is_prepared_again(corpus: Path) -> None:
+    settings = config(corpus)
+    prepare(settings.corpus, settings.vocabulary, Path("by-hand"), 1)
+    by_hand = config(Path("by-hand"))
+    train(by_hand, Path("whole"))
+    with pytest.raises(Interrupted):
+        train_with(stopping(9), by_hand, Path("r"))
+    shutil.rmtree("by-hand")
+    resume(Path("r"))
+    assert results(Path("r")) == results(Path("whole"))
 
 
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,28 @@ def test_an_interrupted_sweep_resumes_where_it_stopped(
     assert all(point.is_done for point in train_sweep(config, Path("s")))
     again = train_sweep(config, Path("s"), overwrite=True)
     assert not any(point.is_done for point in again)
+
+
+def test_a_sweep_resumes_though_its_corpus_was_deleted(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_sweep(config, Path("whole"))
+    points = train_sweep(config, Path("s"))
+    last = points[-1].out
+    shutil.rmtree(last)
+    shutil.rmtree("corpora")
+    again = train_sweep(config, Path("s"))
+    assert [point.is_done for point in again] == [True] * (len(points) - 1) + [False]
+    whole = last.with_name(last.name.replace("s-", "whole-"))
+    assert (last / "vectors.txt").read_bytes() == (whole / "vectors.txt").read_bytes()
+
+
+def test_a_point_of_an_earlier_version_is_recognised(config: Config) -> None:
+    points = train_sweep(config, Path("s"))
+    for point in points:  # the hash of settings depends on which there are
+        run = RunDirectory(point.out)
+        run.load_record().replaced(config_hash="earlier").save(run.record_file)
+    assert all(point.is_done for point in train_sweep(config, Path("s")))
 
 
 def test_another_experiments_runs_are_left_alone(config: Config, text: Path) -> None:

@@ -162,10 +162,12 @@ def _usage(error: Exception, message: str, args: Sequence[str]) -> str:
     path = getattr(getattr(error, "ctx", None), "command_path", None)
     if path is None:  # an option without its value
         commands: Any = typer.main.get_command(app)
-        named = [arg for arg in args[:1] if arg in commands.commands]
-        path = " ".join(["sg-train", *named])
+        command = [arg for arg in args[:1] if arg in commands.commands]
+    else:
+        command = path.split()[1:]
     hint = _hint(args) if is_option else ""
-    return f"{message.rstrip('.')}{hint}; see {path} --help"
+    help_of = " ".join(["sg-train", *command, "--help"])
+    return f"{message.rstrip('.')}{hint}; see {help_of}"
 
 
 def _hint(args: Sequence[str]) -> str:
