@@ -6,6 +6,8 @@ do. Only the command line turns it into text on stderr and an exit code.
 
 from collections.abc import Callable, Sequence
 
+from sg_train.wording import listed
+
 _MOST_NAMED = 20
 
 
@@ -30,7 +32,9 @@ class VectorsError(SgTrainError):
 
 
 class UnknownWordError(VectorsError):
-    """Words have no vector; the message names similar ones, found when it is shown.
+    """Words that have no vector.
+
+    The message names similar words, which are looked up only when it is displayed.
 
     Attributes:
         words: the words.
@@ -48,9 +52,10 @@ class UnknownWordError(VectorsError):
             similar = ", ".join(self._similar(self.words[0]))
             hint = f"; similar words: {similar}" if similar else ""
             return f"{self.words[0]!r} has no vector{hint}"
-        shown = [self._described(word) for word in self.words[:_MOST_NAMED]]
-        more = ", ..." * (len(self.words) > _MOST_NAMED)
-        return f"{len(self.words)} words have no vector: {', '.join(shown)}{more}"
+        named = listed(
+            list(map(self._described, self.words[: _MOST_NAMED + 1])), _MOST_NAMED
+        )
+        return f"{len(self.words)} words have no vector: {named}"
 
     def __reduce__(self) -> tuple[type[VectorsError], tuple[str]]:
         return VectorsError, (str(self),)

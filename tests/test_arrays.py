@@ -99,7 +99,7 @@ def test_of_repeated_words_the_first_is_kept(caplog) -> None:
     assert words == ["a", "b"]
     assert kept.tolist() == [[0, 1], [2, 3]]
     assert caplog.messages == [
-        "v.npy: 2 rows repeat a word and are left out, the first: 'a' in vector 3"
+        "v.npy: rows left out because they repeat a word: 2, the first: 'a' in vector 3"
     ]
 
 

@@ -337,6 +337,8 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("train text.txt", "give --corpus text.txt"),
         ("config --set corpus.stop_words=x", "corpus.stop_words: unknown setting"),
         ("config --set dimension=9", "did you mean model.dimension?"),
+        ("config --set training.epochs", "such as training.epochs=10"),
+        ("train odd.conf", "training.epoch: unknown setting"),
         ("vocab missing", "cannot read missing: no such file or directory"),
         ("resume missing", "missing: no such directory"),
         ("export text.txt v.parquet", ".parquet is not the ending of a vector file"),
@@ -360,6 +362,7 @@ def test_a_mistake_is_one_line(
     sg_train: Command, text: Path, arguments: str, complaint: str
 ) -> None:
     Path("empty").mkdir()
+    Path("odd.conf").write_text("# ours\ntraining: {epoch: 3}\n")
     for name in ("taken", "taken.png"):
         Path(name).write_text("precious")
     before = text.read_text()
@@ -419,12 +422,15 @@ def test_known_words_are_shown_and_the_others_named(
 def test_a_map_shows_known_words_and_names_the_others(sg_train: Command) -> None:
     matrix = np.random.default_rng(0).normal(size=(5, 3)).astype("f4")
     WordVectors(["a", "1,000", "b", 'c"', "d"], matrix).save("v.txt")
-    words = 'a,"1,000",b, c",x,y'
+    words = 'a, "1,000",b,"c""",x,y'
     result = sg_train("plot", "v.txt", "-o", "m.svg", "--words", words)
     assert result.exit_code == 1
     assert result.stderr == "sg-train: 2 words have no vector: 'x', 'y'\n"
     drawn = Path("m.svg").read_text()
     assert all(f">{word}<" in drawn for word in ("a", "1,000", "b", 'c"'))
+    for wrong in ("", "a,,b", 'a,"b', "a\nb"):
+        line = sg_train.refused("plot", "v.txt", "-o", "n.svg", "--words", wrong)
+        assert "--words " in line
     few = sg_train.refused("plot", "v.txt", "-o", "n.svg", "--words", "a,b,x,y")
     assert few == "sg-train: 2 words have no vector: 'x', 'y'"
     strict = ("plot", "v.txt", "-o", "n.svg", "--words", words, "--strict")
@@ -525,10 +531,10 @@ def test_a_missing_test_is_noticed_before_the_text_is_read(
 def test_damaged_rows_are_left_out_when_asked_to(sg_train: Command) -> None:
     Path("v.txt").write_bytes(b"3 1\na 1\ncaf\xc3 2\nb 3\n")
     refused = sg_train.refused("neighbors", "v.txt", "a")
-    assert "line 3: 'utf-8' codec can't decode" in refused
+    assert "line 3: the word is not UTF-8" in refused
     assert "sg-train export v.txt OUT --errors replace (or skip)" in refused
     skipped = sg_train("export", "v.txt", "s.txt", "--errors", "skip")
-    assert "1 rows are damaged and skipped, the first: line 3" in skipped.stderr
+    assert "damaged rows skipped: 1, the first: line 3" in skipped.stderr
     assert Path("s.txt").read_text() == "2 1\na 1\nb 3\n"
     assert sg_train("export", "v.txt", "r.txt", "--errors", "replace").exit_code == 0
     assert Path("r.txt").read_text() == "3 1\na 1\ncaf\ufffd 2\nb 3\n"

@@ -27,6 +27,12 @@ def test_each_kind_is_recognised_and_read(kind: str) -> None:
         assert content.read(len(CONTENT) + 1) == CONTENT
 
 
+def test_zeros_after_gzip_data_are_ignored() -> None:
+    data = COMPRESSED["gzip"] + bytes(512)
+    with decompressed(io.BytesIO(data), "gzip", "f", VectorsError) as content:
+        assert content.read() == CONTENT
+
+
 @pytest.mark.parametrize("kind", [kind for kind in COMPRESSED if kind])
 def test_damage_is_the_error_asked_for(kind: str) -> None:
     data = COMPRESSED[kind]

@@ -52,9 +52,17 @@ def test_curves_show_what_was_measured() -> None:
         draw_curves(LINES[1:2], "run")
 
 
-@pytest.mark.parametrize(("last", "explained"), [(1.0, True), (0.4, False)])
-def test_a_rise_of_the_loss_at_the_end_is_explained(last: float, explained) -> None:
-    losses = [2.0, 0.5, last]
+@pytest.mark.parametrize(
+    ("losses", "explained"),
+    [
+        ([2.0, 0.5, 1.0], True),
+        ([2.0, 0.5, 0.4], False),
+        ([2.0, 0.5, 0.501], False),  # noise
+        ([2.0, 1.5, 9.0], False),  # not the falling rate
+        ([2.0], False),
+    ],
+)
+def test_a_rise_of_the_loss_at_the_end_is_explained(losses, explained) -> None:
     lines = [
         replace(LINES[0], words=n * 10, loss=loss)
         for n, loss in enumerate(losses, start=1)

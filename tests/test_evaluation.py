@@ -186,4 +186,7 @@ def test_words_of_a_test_may_be_spelled_otherwise(
     )(vectors)
     assert (plain.scored, other.scored, other.missing) == (2, 2, 1)
     assert other.value == plain.value
-    assert "2 words of the tests are looked up as the vocabulary spells" in caplog.text
+    assert (
+        "tests looked up as the vocabulary spells them: 2, such as 'café'"
+        in caplog.text
+    )

@@ -92,8 +92,8 @@ def test_new_vanished_and_reordered_words_keep_to_their_rows(
     rare = len((before.keys() | set(new)) - set(words) - set(after.words))
     assert (
         f"vocabulary of {len(after)} words: {kept} of r, {len(after) - kept} new; "
-        f"left out as too rare: {rare} new words, {len(words) - kept} old ones"
-        in caplog.messages
+        f"left out by min_count or max_vocabulary: {rare} new words, "
+        f"{len(words) - kept} old ones" in caplog.messages
     )
 
 
@@ -280,8 +280,8 @@ def test_the_command_says_what_becomes_of_the_words(
         "training.learning_rate=0.00647, since 13% of the text is new" in result.stderr
     )
     assert (
-        "vocabulary of 31 words: 30 of r, 1 new; left out as too rare: 0 new words, 0 "
-        "old ones" in result.stderr
+        "vocabulary of 31 words: 30 of r, 1 new; left out by min_count or "
+        "max_vocabulary: 0 new words, 0 old ones" in result.stderr
     )
     assert "over 30 shared words: mean cosine of before and after" in (result.stderr)
     assert Config.load("s/config.yaml").vocabulary.extends == str(Path("r").absolute())

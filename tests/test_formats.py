@@ -79,7 +79,7 @@ def test_a_missing_file_is_one_line(tmp_path) -> None:
     [
         (b"PK\x03\x04rest", "a zip archive, not a vector file; unpack it"),
         (gzip.compress(b"PK\x03\x04rest"), "a zip archive, not a vector file"),
-        (b"%PDF-1.7", "a PDF document, not a vector file; choose another"),
+        (b"%PDF-1.7", "a PDF document, not a vector file; choose a vector file"),
         ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a fastText model"),
     ],
 )
@@ -102,8 +102,11 @@ def test_weights_and_arrays_of_other_libraries_are_named(tmp_path) -> None:
 
 
 def test_endings_stand_for_formats() -> None:
-    found = [format_of(Path(f"v{ending}")) for ending in (".npy", ".bin", ".txt", "")]
+    endings = (".npy", ".BIN", ".txt", "")
+    found = [format_of(Path(f"v{ending}")) for ending in endings]
     assert found == ["npy", "binary", None, None]
+    with pytest.raises(VectorsError, match=".parquet is not the ending of a vector fi"):
+        format_of(Path("v.parquet"))
 
 
 def test_the_vectors_in_a_directory_are_read(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_shares_are_of_running_words() -> None:
 @pytest.mark.parametrize(
     ("single", "lines", "example", "expected"),
     [
-        (9, 9, "word", "every line is one word, such as 'word'; put the words"),
-        (9, 9, "milk;bread", "separate words by spaces, not by ';'"),
+        (9, 9, "word", "every line is one word, such as 'word'; put several words"),
+        (9, 9, "milk;bread", "separate words with spaces, not with ';'"),
         (95, 100, "word", "95 of 100 lines are one word"),
         (90, 100, "word", "90 of 100 lines are one word"),
         (89, 100, "word", None),
@@ -84,7 +84,7 @@ def test_a_text_of_one_word_lines_is_refused_and_most_is_a_warning(
     baskets = tmp_path / "baskets.csv"
     baskets.write_text("milk,bread\neggs,milk\n" * 60)
     settings = CorpusConfig(paths=["baskets.csv"], tokenizer="whitespace")
-    complaint = "baskets.csv: every line is one word, such as 'milk,bread'; .* by ','"
+    complaint = "baskets.csv: every line is one word, such as 'milk,bread'; .* with ','"
     with pytest.raises(CorpusError, match=complaint):
         prepare(settings, VocabularyConfig(), tmp_path / "c", 1)
     assert not (tmp_path / "c").exists()

@@ -192,6 +192,19 @@ def test_what_cannot_help_is_not_advised() -> None:
         )
 
 
+def test_a_corpus_of_an_earlier_version_has_the_defaults_of_new_settings(
+    text: Path,
+) -> None:
+    prepare(settings(text), VocabularyConfig(), Path("c"), 1)
+    meta = Path("c/meta.json")
+    meta.write_text(meta.read_text().replace('"emoji": false,', ""))
+    given = CorpusConfig(paths=["c"], emoji=False, case="lower")
+    assert open_corpus(given, VocabularyConfig(), 1).path == Path("c")
+    given = CorpusConfig(paths=["c"], emoji=True)
+    with pytest.raises(CorpusError, match="prepared with emoji=False"):
+        open_corpus(given, VocabularyConfig(), 1)
+
+
 def test_a_corpus_is_opened_where_the_config_says(text: Path) -> None:
     vocabulary = VocabularyConfig()
     named = open_corpus(settings(text, prepared="here"), vocabulary, 1)

@@ -1,5 +1,6 @@
 import bz2
 import contextlib
+import glob
 import gzip
 import io
 import lzma
@@ -182,7 +183,7 @@ def test_links_are_followed_once_and_the_rest_is_named(
         *("texts/a-link/2.txt", "texts/file.txt", "texts/real/deep/1.txt")
     ]
     (warning,) = caplog.messages
-    assert warning.startswith("skipped 4 paths: ")
+    assert warning.startswith("skipped paths: 4 (")
     for reason in (
         "texts/broken (a broken link)",
         "texts/pipe (not a regular file)",
@@ -190,6 +191,35 @@ def test_links_are_followed_once_and_the_rest_is_named(
         "texts/a-link/more/back (a link to a directory read already)",
     ):
         assert reason in warning
+
+
+def test_a_directory_above_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "w/corpus").mkdir(parents=True)
+    (tmp_path / "w/corpus/a.txt").write_text("x")
+    (tmp_path / "w/b.txt").write_text("x")
+    (tmp_path / "w/corpus/up").symlink_to("..")
+    assert expand_paths(["w/corpus"]) == ["w/corpus/a.txt", "w/corpus/up/b.txt"]
+
+
+def test_two_links_to_their_own_directory_end(tmp_path: Path) -> None:
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g/a.txt").write_text("x")
+    for name in ("one", "other"):
+        (tmp_path / "g" / name).symlink_to(".")
+    assert expand_paths(["g/**/*.txt", "g/**"]) == ["g/a.txt"] * 2
+
+
+@pytest.mark.parametrize(
+    "pattern", ["**/*.txt", "b/**/3*", "**/d/*", "b/**", "*/**/?.txt", "**/b/**/3.txt"]
+)
+def test_a_glob_across_directories_matches_what_python_does(
+    tmp_path: Path, pattern: str
+) -> None:
+    for name in ("b/2.txt", "b/.hidden", "b/.h/1.txt", "a.txt", "b/d/3.txt", "b/d/e/3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 (the oracle)
+    assert expand_paths([pattern]) == sorted(x for x in found if Path(x).is_file())
 
 
 def test_a_glob_reads_a_directory_once_though_links_form_a_loop(

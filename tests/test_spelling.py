@@ -32,6 +32,13 @@ def test_a_typed_word_is_spelled_as_its_tokenizer_spells(typed, spelled) -> None
     assert spelling(CorpusConfig(tokenizer="whitespace"))("a\u3000b") == ["a_b"]
 
 
+def test_a_phrase_is_joined_as_the_file_of_phrases_joins_it() -> None:
+    settings = PhraseSettings(delimiter="~")
+    Phrases(((Phrase(("new", "york"), 1.0, 5),),), settings).save(Path("p.tsv"))
+    assert spelling(CorpusConfig(phrases="p.tsv"))("New York") == ["new~york"]
+    assert spelling(CorpusConfig(phrases="gone.tsv"))("New York") == ["new_york"]
+
+
 @given(word=st.text(max_size=5))
 def test_plain_spellings_look_the_same(word: str) -> None:
     for other in plain_spellings(word):
@@ -62,7 +69,7 @@ def test_initial_vectors_may_be_spelled_otherwise(caplog) -> None:
     assert initial.words == ["the", "don't", "café"]
     assert initial.u is not None
     assert initial.u.tolist() == [[6, 7], [4, 5], [0, 1]]
-    assert "2 words have initial vectors in another spelling" in caplog.text
+    assert "words with initial vectors in another spelling: 2" in caplog.text
     assert "2 of its words are not in the vocabulary: cafe\u0301, The" in caplog.text
 
 

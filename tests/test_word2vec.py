@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sg_train.choices import VectorFormat
+from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.errors import OutputError, VectorsError
 from sg_train.vectors.formats import word2vec as word2vec_formats
 from sg_train.vectors.word_vectors import WordVectors
@@ -100,11 +100,11 @@ def test_what_others_could_not_read_is_refused(
         (b"2 2\na 1 2\nb 1\n", "line 3: 1 numbers, expected 2"),
         (b"2 2\na 1 2\nb 1 x\n", "line 3: could not convert"),
         (b"2 2\na 1 2\nb 1 nan\n", "line 3: the vector of 'b' is not finite"),
-        (b"2 2\na 1 2\n\xff 1 2\n", "line 3: .* can't decode"),
+        (b"2 2\na 1 2\n\xff 1 2\n", "line 3: the word is not UTF-8"),
         (b"1 2\na \x00\x00\x80\x3f\x00", "vector 1: the file ends here"),
         (b"1 1\n \x00\x00\x80\x3f", "vector 1: '' is not a word"),
         (b"1 1\na\nb \x00\x00\x80\x3f", "vector 1: .* is not a word"),
-        (b"1 1\n\xff \x00\x00\x80\x3f", "vector 1: .* can't decode"),
+        (b"1 1\n\xff \x00\x00\x80\x3f", "vector 1: the word is not UTF-8"),
     ],
 )
 def test_damaged_files_are_refused_with_the_line(
@@ -174,11 +174,13 @@ def test_of_repeated_words_the_first_is_kept(tmp_path, caplog, content) -> None:
     loaded = load_vectors(tmp_path / "v")
     assert (loaded.words, loaded.matrix.tolist()) == (["a", "b"], [[1], [2]])
     (warning,) = caplog.messages
-    assert "v: 2 rows repeat a word and are left out, the first: 'a' in " in warning
+    assert (
+        "v: rows left out because they repeat a word: 2, the first: 'a' in " in warning
+    )
 
 
 BAD_ROWS = {
-    "cut": (b"caf\xc3 1 2", "line 3: 'utf-8' codec can't decode byte 0xc3"),
+    "cut": (b"caf\xc3 1 2", "line 3: the word is not UTF-8"),
     "numbers": (b"x 1 2 3", "line 3: 3 numbers, expected 2"),
     "number": (b"x 1 y", "line 3: could not convert"),
     "nan": (b"x nan 1", "line 3: the vector of 'x' is not finite"),
@@ -203,7 +205,7 @@ def test_a_bad_row_can_be_skipped_and_is_reported(
     for word, vector in {"a": [1, 2], "b": [3, 4], "c": [5, 6]}.items():
         assert loaded[word].tolist() == vector
     assert "x" not in loaded
-    assert f"v: 1 rows are damaged and skipped, the first: {complaint}" in caplog.text
+    assert f"v: damaged rows skipped: 1, the first: {complaint}" in caplog.text
     if name == "cut":
         assert "caf\ufffd" in WordVectors.load(path, "replace")
     else:
@@ -222,15 +224,31 @@ def test_a_binary_file_is_read_past_bad_rows(tmp_path, caplog) -> None:
         WordVectors.load(path)
     loaded = WordVectors.load(path, "skip")
     assert (loaded.words, loaded.matrix.tolist()) == (["a", "c"], [[1], [3]])
-    assert "v: 2 rows are damaged and skipped, the first: vector 2: " in caplog.text
+    assert "v: damaged rows skipped: 2, the first: vector 2: " in caplog.text
     path.write_bytes(content[:-3])
     assert WordVectors.load(path, "skip").words == ["a"]
     assert "3 vectors, line 1 states 4" in caplog.text
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_binary_file_out_of_step_is_refused(tmp_path, end: bytes) -> None:
+    numbers = np.array([0.5, 0.25], dtype="<f4").tobytes()
+    rows = [b"a ", b"new york ", b"c ", b"d "]
+    content = b"4 2\n" + b"".join(word + numbers + end for word in rows)
+    (tmp_path / "v").write_bytes(content)
+    ways: tuple[OnBadRows, ...] = ("strict", "skip")
+    for errors in ways:
+        with pytest.raises(
+            VectorsError, match="vector 3: .*(not a word|cannot be read)"
+        ):
+            WordVectors.load(tmp_path / "v", errors)
+
+
 def test_a_file_without_a_sound_row_is_refused(tmp_path) -> None:
     (tmp_path / "v").write_bytes(b"1 2\nx 1 y\n")
-    with pytest.raises(VectorsError, match="no row is sound; the first: line 2: could"):
+    with pytest.raises(
+        VectorsError, match="all rows are damaged; the first: line 2: could"
+    ):
         WordVectors.load(tmp_path / "v", "skip")
 
 

@@ -95,6 +95,8 @@ def test_several_vectors_are_one_matrix(vectors: WordVectors) -> None:
         vectors[["w3", "x", "ẅ3", "x"]]
     np.testing.assert_array_equal(vectors.get("w3"), vectors.matrix[3])
     assert vectors.get("x") is None
+    assert vectors.get(5) is None  # type: ignore[arg-type]
+    assert ["w1"] not in vectors
     assert vectors.get("x", vectors["w1"]) is not None
 
 
@@ -203,6 +205,7 @@ def test_other_spellings_can_be_given() -> None:
             np.ones(1),
             r"vectors of shape \(1,\) and type float64: expected a mat",
         ),
+        (["a"], [[1.0], [1.0, 2.0]], "expected a matrix of numbers"),
         (["a"], [["x"]], "type <U1: expected a matrix of numbers"),
         ([], np.ones((0, 2)), r"vectors of shape \(0, 2\)"),
         (["a"], [[1e39]], "too large for float32"),
@@ -263,6 +266,15 @@ def test_a_table_of_neighbours_holds_each_words_neighbours(
         np.testing.assert_allclose(cosines[row], [x for _, x in expected], atol=1e-6)
     assert vectors.neighbor_table(1000, 1000)[0].shape == (300, 299)
     assert vectors.neighbor_table(2, 0)[0].shape == (2, 0)
+
+
+def test_a_vector_that_is_not_finite_comes_last(monkeypatch) -> None:
+    matrix = np.random.default_rng(0).normal(size=(9, 3)).astype("f4")
+    matrix[2] = np.nan
+    rows, _ = WordVectors(list("abcdefghi"), matrix).neighbor_table(9, 8)
+    for row in (0, 1, 3, 8):
+        assert rows[row, -1] == 2
+        assert sorted([*rows[row].tolist(), row]) == list(range(9))
 
 
 @given(data=st.data(), count=st.integers(1, 12), block=st.integers(1, 5))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 import typer.core
@@ -24,6 +25,7 @@ EVALUATE = "Evaluate and draw"
 EXPORT = "Tables of vectors"
 
 _INTERRUPTED = 130
+_WRITERS = ("train", "resume", "extend", "prepare", "export")  # print nothing
 
 
 class _Commands(typer.core.TyperGroup):
@@ -43,10 +45,12 @@ class _Commands(typer.core.TyperGroup):
                 formatter.write_dl(groups[title])
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; end quietly if stdout is a pipe that nobody reads on."""
+        """Run the command; end quietly if the reader of stdout has closed it."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
+            if ctx.invoked_subcommand in _WRITERS or not _is_closed(sys.stdout):
+                raise
             with Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
             return 0
@@ -77,6 +81,13 @@ class _Commands(typer.core.TyperGroup):
             if code == _INTERRUPTED:
                 typer.echo("sg-train: interrupted", err=True)
         sys.exit(code)
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Return whether nobody reads a pipe any more."""
+    poll = select.poll()
+    poll.register(stream, select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 class _Messages(logging.Handler):
@@ -156,7 +167,7 @@ def _explain(error: Exception, args: Sequence[str]) -> tuple[str | None, int]:
     return (None, 1) if describe is None else (_usage(error, describe(), args), 2)
 
 
-def _usage(error: Exception, message: str, args: Sequence[str]) -> str:
+def _usage(error: Any, message: str, args: Sequence[str]) -> str:
     """Describe a wrong usage and name the command that shows the help."""
     is_option = type(error).__name__ == "NoSuchOption"
     path = getattr(getattr(error, "ctx", None), "command_path", None)
@@ -165,15 +176,15 @@ def _usage(error: Exception, message: str, args: Sequence[str]) -> str:
         command = [arg for arg in args[:1] if arg in commands.commands]
     else:
         command = path.split()[1:]
-    hint = _hint(args) if is_option else ""
+    hint = _hint(str(error.option_name), args) if is_option else ""
     help_of = " ".join(["sg-train", *command, "--help"])
     return f"{message.rstrip('.')}{hint}; see {help_of}"
 
 
-def _hint(args: Sequence[str]) -> str:
+def _hint(option: str, args: Sequence[str]) -> str:
     """Explain how to give a word that looks like several short options."""
     for arg in args:
-        if len(arg) > 2 and arg[0] == "-" != arg[1]:
+        if arg.startswith(option) and not arg.startswith("--") and len(arg) > 2:
             return f"; if {arg} is a word, put -- before it"
     return ""
 

@@ -194,7 +194,7 @@ def _check_files(
     """Refuse files that cannot or should not be written, before any work."""
     from sg_train.corpus.reader import expand_paths
 
-    read = {Path(file).resolve() for file in expand_paths(texts)}
+    read = {Path(file).resolve() for file in expand_paths(texts, warns=False)}
     for path in (model, out):
         if path is None:
             continue

@@ -26,6 +26,7 @@ from sg_train.cli.options import (
     split_known,
 )
 from sg_train.errors import SettingsError
+from sg_train.wording import listed
 
 _LOG = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ def plot(
     from sg_train.runs.metrics import load_metrics
     from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 
-    check_picture(out, tsne=tsne)
+    check_picture(out, is_map=not curves, tsne=tsne)
     check_replaceable(out, b"\x89PNG", b"<?xml", b"%PDF")
     if curves:
         if words is not None or tsne or matrix:
@@ -176,9 +177,7 @@ def plot(
     if words is None:
         chosen = content_words(loaded, count)
     else:
-        asked = [word.strip() for word in next(csv.reader([words]))]
-        if not all(asked):
-            raise SettingsError(f"--words {words}: contains an empty word")
+        asked = _split_list(words)
         chosen, missing = split_known(loaded, asked, strict=strict)
         if missing and len(chosen) < LEAST_WORDS:
             raise missing
@@ -187,10 +186,22 @@ def plot(
     save_figure(figure, out)
     _warn_of_boxes(out, word_map.words)
     if left_out:
-        some = ", ".join(left_out[:10]) + ", ..." * (len(left_out) > 10)
+        some = listed(left_out, 10)
         _LOG.warning("%s: no room for %d labels: %s", out, len(left_out), some)
     if missing:
         raise missing
+
+
+def _split_list(words: str) -> list[str]:
+    """Split words at commas, except inside double quotes."""
+    try:
+        rows = list(csv.reader([words], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise SettingsError(f"--words {words}: {error}") from error
+    asked = [word.strip() for row in rows for word in row]
+    if not asked or not all(asked):
+        raise SettingsError(f"--words {words}: contains an empty word")
+    return asked
 
 
 def _warn_of_boxes(out: Path, texts: list[str]) -> None:

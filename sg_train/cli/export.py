@@ -48,7 +48,9 @@ def export(
     from sg_train.vectors.formats import format_of
 
     form = form or format_of(out)
-    if vectors.is_dir():
-        form = form or open_run(vectors).load_config().export.format
+    if form is None and vectors.is_dir():
+        form = open_run(vectors).load_config().export.format
+        if out.suffix and form not in ("text", "glove"):
+            form = "text"
     check_free(out, overwrite=overwrite)
     load_vectors(vectors, matrix, errors).save(out, form or "text")

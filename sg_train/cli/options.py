@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sg_train.choices import AnalogyMethod, Matrix, OnBadRows
+from sg_train.wording import listed
 
 if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
@@ -103,18 +104,18 @@ def split_known(
     """
     from sg_train.errors import UnknownWordError
 
-    unknown = list(dict.fromkeys(word for word in words if word not in vectors))
-    if not unknown:
-        return list(words), None
-    error = UnknownWordError(unknown, vectors.similar_words)
     known = [word for word in words if word in vectors]
+    unknown = [word for word in dict.fromkeys(words) if word not in known]
+    if not unknown:
+        return known, None
+    error = UnknownWordError(unknown, vectors.similar_words)
     if strict or not known:
         raise error
     return known, error
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Refuse to replace a file, unless that is asked for."""
+    """Refuse to replace a file, unless the user asks for it."""
     from sg_train.errors import OutputError
 
     if path.exists() and not overwrite:
@@ -196,6 +197,6 @@ def _in_words(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, list):
-        more = f", ... ({len(value)} in all)" * (len(value) > _MOST_LISTED)
-        value = ", ".join(map(str, value[:_MOST_LISTED])) + more
+        more = f" ({len(value)} in all)" * (len(value) > _MOST_LISTED)
+        value = listed(value, _MOST_LISTED) + more
     return re.sub(r"[\t\r\n]", " ", str(value))  # one field, one line

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sg_train.config import Config
 
 _LOG = logging.getLogger(__name__)
+
+_HEAD_OF_CONFIG = 4096  # bytes
 
 
 @app.command(
@@ -190,15 +193,12 @@ def _load_config(
 
 def _is_config(file: Path) -> bool:
     """Return whether a file is a config, however faulty, and not a text or corpus."""
-    from sg_train.config import Config
-
-    if file.suffix in (".yaml", ".yml") or not file.exists():
-        return True
-    try:
-        Config.load(file)
-    except SettingsError:
-        return False
-    return True
+    if file.suffix in (".yaml", ".yml") or not file.is_file():
+        return not file.is_dir()
+    with file.open("rb") as content:
+        head = content.read(_HEAD_OF_CONFIG).decode(errors="replace")
+    lines = [line for line in head.split("\n") if line.strip() and line[0] != "#"]
+    return not lines or re.match(r"[\w.]+\s*:(\s|$)|[{%]|---", lines[0]) is not None
 
 
 def _default_run(file: Path | None, settings: "Config") -> Path:

@@ -153,7 +153,7 @@ def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
     total = 0 if counts is None else words.counted or int(counts.sum())
     for place, word in enumerate(words.words):
         # A word such as [UNK] is also a pattern, which does not match it.
-        if search not in (None, word) and not fnmatchcase(word, search or ""):
+        if search is not None and word != search and not fnmatchcase(word, search):
             continue
         count = None if counts is None else int(counts[place])
         share = None if count is None else count / total

@@ -284,8 +284,11 @@ def _override(values: dict[str, Any], override: str) -> None:
     dotted, equals, text = override.partition("=")
     section, dot, key = dotted.strip().partition(".")
     if not (equals and dot and section and key):
-        meant = _nearest([key or section]) or ", such as training.epochs=10"
-        raise SettingsError(f"--set {override}: expected section.key=value{meant}")
+        meant = "" if dot else _nearest([section])
+        raise SettingsError(
+            f"--set {override}: expected section.key=value, such as training.epochs=10"
+            f"{meant}"
+        )
     inside = values.setdefault(section, {})
     if isinstance(inside, dict):  # anything else is reported with the other faults
         inside[key] = _parse_yaml(text, f"--set {dotted}")

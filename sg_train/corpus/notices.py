@@ -1,6 +1,6 @@
 """Notices texts that are not laid out as lines of words separated by spaces.
 
-Such texts can be trained on, but what they teach is not what their owner expects.
+Such texts can be trained on, but the vectors are not what the user expects.
 """
 
 import logging
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sg_train.wording import shortened
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,7 +94,7 @@ class UnsegmentedText:
                 100 * share,
                 script.name,
                 script.longest,
-                _short(script.example),
+                shortened(script.example),
             )
 
     def _add(self, word: str, count: int) -> None:
@@ -112,8 +114,8 @@ def single_words(single: int, lines: int, example: str) -> str | None:
     Returns:
         None if most lines hold several words.
 
-    >>> single_words(3, 3, "milk,bread")
-    "every line is one word, such as 'milk,bread'; separate words by spaces, not by ','"
+    >>> single_words(3, 3, "milk")
+    "every line is one word, such as 'milk'; put several words on one line"
     """
     if single < lines and (lines < _LEAST_LINES or single < _NOTABLE_SINGLE * lines):
         return None
@@ -121,11 +123,7 @@ def single_words(single: int, lines: int, example: str) -> str | None:
     if single < lines:
         how_many = f"{single} of {lines} lines are"
     separator = re.search(r"(?<=\w)[,;|/:+](?=\w)", example)
-    advice = "put the words of a sentence, separated by spaces, on one line"
+    advice = "put several words on one line"
     if separator:
-        advice = f"separate words by spaces, not by {separator[0]!r}"
-    return f"{how_many} one word, such as {_short(example)!r}; {advice}"
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= 60 else f"{word[:57]}..."
+        advice = f"separate words with spaces, not with {separator[0]!r}"
+    return f"{how_many} one word, such as {shortened(example)!r}; {advice}"

@@ -38,10 +38,13 @@ from sg_train.corpus.spool import Spool
 from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
 from sg_train.errors import CorpusError, OutputError
 from sg_train.system.files import atomic_directory
+from sg_train.wording import listed
 
 _LOG = logging.getLogger(__name__)
 
 RANK = "{rank}"  # stands for the rank in corpus.paths when each rank has its own text
+
+_PATHS = ("phrases", "extends")  # settings of which a corpus stores absolute paths
 
 Gather = Callable[[Any], list[Any]]
 
@@ -162,13 +165,16 @@ def prepare(
     return EncodedCorpus.load(out)
 
 
-def prepare_again(made: CorpusMeta, out: Path, threads: int) -> EncodedCorpus:
+def prepare_again(
+    made: CorpusMeta, out: Path, threads: int, memory_limit: int | None
+) -> EncodedCorpus:
     """Prepare a corpus that was deleted, from the same files and settings.
 
     Args:
         made: the metadata of the corpus as it was.
         out: where it was.
         threads: how many threads split text.
+        memory_limit: as in `corpus.memory_limit`.
 
     Raises:
         CorpusError: its text came from a pipe, or cannot be read.
@@ -182,7 +188,8 @@ def prepare_again(made: CorpusMeta, out: Path, threads: int) -> EncodedCorpus:
     for section in (CorpusConfig, VocabularyConfig):
         known = settings.keys() & section.model_fields.keys()
         sections.append({key: settings[key] for key in known})
-    corpus = CorpusConfig(**sections[0], paths=[name for name, *_ in inputs])
+    files = [name for name, *_ in inputs]
+    corpus = CorpusConfig(**sections[0], paths=files, memory_limit=memory_limit)
     return prepare(corpus, VocabularyConfig(**sections[1]), out, threads)
 
 
@@ -240,14 +247,16 @@ def _open_prepared(
     """Open a corpus, but refuse settings that differ from those it was made with."""
     opened = EncodedCorpus.load(path)
     made_with = opened.meta.fingerprint.settings
+    defaults = _settings(CorpusConfig(), VocabularyConfig())
     given = corpus.model_fields_set | vocabulary.model_fields_set
     for key, value in _settings(corpus, vocabulary).items():
-        before = made_with.get(key)
-        if key in ("phrases", "extends"):
-            before = _absolute(before)
+        # A corpus of an earlier version lacks settings that have been added since.
+        before = made_with.get(key, defaults[key])
+        if key in _PATHS and before is not None:
+            before = absolute_pattern(before)
         if key in given and value != before:
             raise CorpusError(
-                f"{path}: was prepared with {key}={made_with.get(key)}, but the config "
+                f"{path}: was prepared with {key}={before}, but the config "
                 f"sets it to {value}; prepare the text again or remove the setting"
             )
     return opened
@@ -275,13 +284,10 @@ def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, A
         **corpus.model_dump(exclude={"paths", "prepared", "memory_limit"}),
         **vocabulary.model_dump(),
     }
-    for key in ("phrases", "extends"):
-        settings[key] = _absolute(settings[key])
+    for key in _PATHS:
+        if settings[key] is not None:
+            settings[key] = absolute_pattern(settings[key])
     return settings
-
-
-def _absolute(path: str | None) -> str | None:
-    return None if path is None else str(Path(path).absolute())
 
 
 def _fingerprint(
@@ -431,7 +437,7 @@ def _check_lines(
 
 def _name(paths: list[str]) -> str:
     """Return a text's paths for a message."""
-    return ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
+    return listed(paths)
 
 
 def _renumber(

@@ -3,12 +3,13 @@
 Compression is detected from the first bytes of a file, never from its name.
 """
 
+import fnmatch
 import glob
 import io
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from sg_train.choices import OnBadText
 from sg_train.errors import CorpusError
 from sg_train.system.compression import compression_of, decompressed
 from sg_train.system.containers import HEAD_BYTES, container_of
+from sg_train.wording import listed
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,13 +31,16 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
-def expand_paths(patterns: Iterable[str]) -> list[str]:
+def expand_paths(patterns: Iterable[str], *, warns: bool = True) -> list[str]:
     """List the files that `patterns` name, in reading order.
 
     A pattern is a file, a directory (all files below it except hidden ones, sorted), a
     glob (sorted; `**` crosses directories) or `-` for standard input. Links are
-    followed, but a directory that has been read under another name is not read again.
-    A warning names what a directory or glob has that cannot be read.
+    followed, but below a directory or `**`, no directory is read twice.
+
+    Args:
+        patterns: what to read.
+        warns: whether to log a warning that names what cannot be read in a directory.
 
     Raises:
         CorpusError: a pattern matches nothing or names a directory without files.
@@ -52,9 +57,8 @@ def expand_paths(patterns: Iterable[str]) -> list[str]:
                 f"{pattern}: no files found; check the path (hidden files are skipped)"
             )
         files.extend(found)
-    if skipped:
-        some = ", ".join(skipped[:5]) + ", ..." * (len(skipped) > 5)
-        _LOG.warning("skipped %d paths: %s", len(skipped), some)
+    if skipped and warns:
+        _LOG.warning("skipped paths: %d (%s)", len(skipped), listed(skipped, 5))
     return files
 
 
@@ -67,28 +71,59 @@ def _expand(pattern: str, skipped: list[str]) -> list[str]:
     if pattern == STDIN or path.is_file():
         return [pattern]
     if path.is_dir():
-        walk = _Walk(skipped)
-        walk.enter(path)
-        walk.follow_links()
-        return sorted(walk.files)
+        return _files_below(pattern, lambda _: True, skipped)
     if path.exists():  # a pipe, for example
         return [pattern]
+    if "**" in path.parts:
+        return _files_across(path, skipped)
     if glob.has_magic(pattern):
-        return _matches(pattern, skipped)
+        return _files_among(glob.glob(pattern), skipped)  # noqa: PTH207 (any root)
     raise CorpusError(f"{pattern}: no such file or directory")
 
 
-def _matches(pattern: str, skipped: list[str]) -> list[str]:
-    """Return the files that a glob matches, each once even if links form loops."""
-    found: dict[tuple[str, str], str] = {}
-    matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 (any root)
-    for match in sorted(matches, key=lambda path: (path.count(os.sep), path)):
-        path = Path(match)
-        if path.is_file():
-            found.setdefault((os.path.realpath(path.parent), path.name), match)
-        elif not path.is_dir():
-            skipped.append(_reason(path))
-    return sorted(found.values())
+def _files_among(paths: Iterable[str], skipped: list[str]) -> list[str]:
+    files = []
+    for path in sorted(paths):
+        if Path(path).is_file():
+            files.append(path)
+        elif not Path(path).is_dir():
+            skipped.append(_reason(Path(path)))
+    return files
+
+
+def _files_across(pattern: Path, skipped: list[str]) -> list[str]:
+    """Return the files that a glob with `**` matches."""
+    place = pattern.parts.index("**")
+    root, rest = str(Path(*pattern.parts[:place])), pattern.parts[place:]
+    files: list[str] = []
+    for directory in glob.glob(root):  # noqa: PTH207 (any root)
+
+        def wanted(path: str, directory: str = directory) -> bool:
+            return _fits(Path(path).relative_to(directory).parts, rest)
+
+        if Path(directory).is_dir():
+            files += _files_below(directory, wanted, skipped)
+    return sorted(files)
+
+
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Return whether a path matches a glob; `**` stands for any number of parts."""
+    if not patterns:
+        return not parts
+    first, rest = patterns[0], patterns[1:]
+    if first == "**":
+        return not rest or any(_fits(parts[i:], rest) for i in range(len(parts)))
+    is_first = bool(parts) and fnmatch.fnmatchcase(parts[0], first)
+    return is_first and _fits(parts[1:], rest)
+
+
+def _files_below(
+    directory: str, wanted: Callable[[str], bool], skipped: list[str]
+) -> list[str]:
+    walk = _Walk(wanted, skipped)
+    walk.enter(Path(directory))
+    walk.follow_links()
+    return sorted(walk.files)
 
 
 @dataclass
@@ -96,10 +131,12 @@ class _Walk:
     """Collects the files below a directory.
 
     Attributes:
+        wanted: tells which files to collect.
         skipped: paths that cannot be read, with the reason.
         files: the files found.
     """
 
+    wanted: Callable[[str], bool]
     skipped: list[str]
     files: list[str] = field(default_factory=list)
     _links: list[Path] = field(default_factory=list)
@@ -109,7 +146,12 @@ class _Walk:
         """Collect the files below a directory, and the links to other directories."""
         for where, directories, names in os.walk(directory, onerror=_refuse):
             status = Path(where).stat()
-            self._entered.add((status.st_dev, status.st_ino))
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._entered:
+                directories.clear()
+                self.skipped.append(f"{where} (a link to a directory read already)")
+                continue
+            self._entered.add(identity)
             visible = [name for name in sorted(directories) if not name.startswith(".")]
             directories[:] = [
                 name for name in visible if not Path(where, name).is_symlink()
@@ -118,23 +160,20 @@ class _Walk:
                 Path(where, name) for name in visible if name not in directories
             ]
             for name in names:
-                path = Path(where, name)
-                if name.startswith("."):
-                    continue
-                if path.is_file():
-                    self.files.append(os.fspath(path))
-                else:
-                    self.skipped.append(_reason(path))
+                self._take(Path(where, name))
 
     def follow_links(self) -> None:
         """Enter the directories behind links, each once: links may form loops."""
         while self._links:
-            link = self._links.pop(0)
-            status = link.stat()
-            if (status.st_dev, status.st_ino) in self._entered:
-                self.skipped.append(f"{link} (a link to a directory read already)")
-            else:
-                self.enter(link)
+            self.enter(self._links.pop(0))
+
+    def _take(self, path: Path) -> None:
+        if path.name.startswith(".") or not self.wanted(os.fspath(path)):
+            return
+        if path.is_file():
+            self.files.append(os.fspath(path))
+        else:
+            self.skipped.append(_reason(path))
 
 
 def _reason(path: Path) -> str:

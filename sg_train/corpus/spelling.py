@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from sg_train.config import CorpusConfig
+from sg_train.corpus.phrases.phrases import delimiter_of
 from sg_train.corpus.tokenizer import Tokenizer, make_tokenizer, split_words
-
-_PHRASE = "_"  # the usual delimiter of phrases
 
 
 def tokenizer_of(corpus: CorpusConfig) -> Tokenizer:
@@ -24,9 +23,10 @@ def spelling(corpus: CorpusConfig) -> Callable[[str], list[str]]:
     ['new_york']
     """
     tokenizer = tokenizer_of(corpus)
+    delimiter = delimiter_of(corpus.phrases)
 
     def spellings(word: str) -> list[str]:
         words = split_words(tokenizer, word)
-        return [_PHRASE.join(words)] if words else []
+        return [delimiter.join(words)] if words else []
 
     return spellings

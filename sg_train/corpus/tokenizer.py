@@ -60,7 +60,7 @@ _INVISIBLE = regex.compile(
     r"[\u00AD\u034F\u061C\u180B-\u180F\u200E\u200F\u202A-\u202E\u2060-\u206F"
     r"\uFE00-\uFE0F\uFEFF\U000E0100-\U000E01EF]+"
 )
-# Typed, typographic, wide, prime, acute, grave, Armenian, and the Hebrew geresh.
+# Single quotation marks, wide apostrophe, prime, acute, grave, Armenian, geresh.
 _APOSTROPHES = "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"
 # The Catalan ela geminada has a letter that is an l with its dot.
 _SPELLINGS = str.maketrans(

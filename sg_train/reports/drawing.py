@@ -25,12 +25,19 @@ _WHY_LOSS_RISES = (
     "A rise at the end is normal: the learning rate falls,\n"
     "so the model adapts less to the latest sentences."
 )
+_PARTS = 10
+_LEAST_RISE = 0.02  # of the fall before
 _POINT = 14
 _GAP = 4  # pixels at 100 dots an inch
 
 
-def check_picture(path: Path, *, tsne: bool = False) -> None:
+def check_picture(path: Path, *, is_map: bool = False, tsne: bool = False) -> None:
     """Check what a picture needs before the work on it begins.
+
+    Args:
+        path: the file to write.
+        is_map: whether it shows a map of words.
+        tsne: whether t-SNE places the words.
 
     Raises:
         OutputError: the file's ending is not that of a picture.
@@ -42,7 +49,8 @@ def check_picture(path: Path, *, tsne: bool = False) -> None:
             f"{', '.join(_ENDINGS)}"
         )
     require("matplotlib", "a picture", "plot")
-    require("scipy", "a picture", "plot")
+    if is_map:
+        require("scipy", "a map of words", "plot")
     if tsne:
         require("sklearn", "t-SNE", "tsne")
 
@@ -124,7 +132,9 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
             axes.set_ylabel({"loss": "loss per pair"}.get(key, "learning rate"))
         if _rises([line.loss for line in lines if line.loss is not None]):
             all_axes[0].text(
-                *(1, 1, _WHY_LOSS_RISES),
+                1,
+                1,
+                _WHY_LOSS_RISES,
                 transform=all_axes[0].transAxes,
                 ha="right",
                 va="top",
@@ -160,8 +170,11 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
 
 
 def _rises(losses: Sequence[float]) -> bool:
-    """Return whether the loss is higher at the end than before."""
-    return losses[-1] > min(losses)
+    """Return whether the loss, having fallen, is clearly higher at the end again."""
+    parts = np.array_split(np.array(losses), min(len(losses), _PARTS))
+    means = np.array([part.mean() for part in parts])
+    fall = means[0] - means.min()
+    return bool(means[-1] - means.min() > _LEAST_RISE * fall and means[-1] < means[0])
 
 
 def undrawable(texts: Iterable[str]) -> list[str]:
@@ -213,7 +226,12 @@ def _style() -> Iterator[None]:
     matplotlib = require("matplotlib", "drawing", "plot")
     fonts = set(require("matplotlib.font_manager", "drawing", "plot").get_font_names())
     settings = {
-        "font.family": [font for font in _FONTS if font in fonts],
+        "font.family": [
+            *(font for font in _FONTS if font in fonts),
+            *sorted(
+                font for font in fonts - {*_FONTS} if font.startswith("Noto Sans ")
+            ),
+        ],
         "font.size": 11,
         "axes.spines.top": False,
         "axes.spines.right": False,

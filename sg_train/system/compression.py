@@ -1,6 +1,8 @@
 """Compressed files, recognised by their first bytes, never by their name."""
 
+import gzip
 import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
@@ -38,7 +40,7 @@ def decompressed(
     """
     try:
         yield _decompressor(stream, kind)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         if kind:
             raise error_class(
                 f"{name}: damaged or truncated {kind} data ({error})"
@@ -50,6 +52,8 @@ def decompressed(
 def _decompressor(stream: BinaryIO, kind: str) -> BinaryIO:
     if not kind:
         return stream
+    if kind == "gzip":  # Arrow does not accept the zeros that some tools append
+        return cast(BinaryIO, gzip.open(stream))
     if kind == "xz":  # Arrow would return xz data still compressed
         return cast(BinaryIO, lzma.open(stream))
     import pyarrow as pa

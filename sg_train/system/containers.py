@@ -16,22 +16,30 @@ class Container:
     Attributes:
         name: the kind, with an article.
         advice: how to get text out of it.
+        vectors_advice: how to get vectors out of it.
     """
 
     name: str
     advice: str
+    vectors_advice: str = "choose a vector file"
 
 
 _UNPACK = "unpack it and give the files inside"
 _SAVE = "save it as plain text in UTF-8"
 _EXPORT = "export its text, one sentence or sequence per line"
 
-PYTORCH = Container("a PyTorch file (zip)", _EXPORT)
-NPZ = Container("a numpy archive (.npz)", _EXPORT)
+_CONVERT = (
+    "load it in Python and convert it: "
+    "sg_train.WordVectors(words, matrix).save('vectors.txt')"
+)
+
+PYTORCH = Container("a PyTorch file (zip)", _EXPORT, _CONVERT)
+NPZ = Container("a numpy archive (.npz)", _EXPORT, _CONVERT)
 
 _OFFICE = Container("an Office document (such as .docx or .xlsx)", _SAVE)
-_ZIP = Container("a zip archive", _UNPACK)
-_TAR = Container("a tar archive", _UNPACK)
+_ZIP = Container("a zip archive", _UNPACK, _UNPACK)
+_TAR = Container("a tar archive", _UNPACK, _UNPACK)
+_PICTURE = Container("an image", "give text files only")
 
 _SIGNATURES = {
     b"%PDF-": Container("a PDF document", "extract its text, as pdftotext does"),
@@ -50,10 +58,10 @@ _SIGNATURES = {
     b"7z\xbc\xaf\x27\x1c": Container("a 7z archive", _UNPACK),
     b"Rar!\x1a\x07": Container("a rar archive", _UNPACK),
     b"PK\x05\x06": Container("an empty zip archive", _UNPACK),
-    b"\x89PNG\r\n\x1a\n": Container("a picture", "give text instead"),
-    b"\xff\xd8\xff": Container("a picture", "give text instead"),
-    b"GIF8": Container("a picture", "give text instead"),
-    b"\x7fELF": Container("a program", "give text instead"),
+    b"\x89PNG\r\n\x1a\n": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF8": _PICTURE,
+    b"\x7fELF": Container("a program", "give text files only"),
 }
 # The first file in a zip archive tells whose archive it is.
 _INSIDE_ZIP = {

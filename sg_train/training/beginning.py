@@ -308,7 +308,8 @@ def _same_corpus(
     else:
         path = Path(state.corpus["path"])
         if ranks.is_first and not path.exists():
-            _prepare_again(run, path, config.training.threads or available_cpus())
+            threads = config.training.threads or available_cpus()
+            _prepare_again(run, path, threads, config.corpus.memory_limit)
         ranks.from_first(None)
         corpus = EncodedCorpus.load(path)
     if ranks.is_first:
@@ -316,22 +317,25 @@ def _same_corpus(
     return corpus
 
 
-def _prepare_again(run: RunDirectory, path: Path, threads: int) -> None:
+def _prepare_again(
+    run: RunDirectory, path: Path, threads: int, memory_limit: int | None
+) -> None:
     """Prepare a run's corpus again, which was deleted."""
     made = run.load_record().corpus
     _LOG.info("%s: was deleted; preparing it again", path)
     try:
-        corpus = prepare_again(made, path, threads)
+        corpus = prepare_again(made, path, threads, memory_limit)
     except CorpusError as error:
         raise CorpusError(
             f"{path}: was deleted, and cannot be prepared again for {run.path}: {error}"
         ) from error
     if corpus.checksum != made.checksum:
-        changed = [*changed_inputs(made)] or ["the text, or this version of sg-train"]
+        shutil.rmtree(path)
+        changed = [*changed_inputs(made)] or ["the text or this version of sg-train"]
         raise CorpusError(
-            f"{path}: was deleted, and preparing it again gives another corpus than "
-            f"{run.path} began to train on, because {changed[0]} has changed; restore "
-            "the text or train another run"
+            f"{path}: was deleted, and preparing it again gives a different corpus "
+            f"from the one that {run.path} was trained on, because {changed[0]} has "
+            "changed; restore the text or train another run"
         )
 
 

@@ -87,8 +87,8 @@ def extend(
     now = set(corpus.vocabulary.words)
     distinct = corpus.meta.distinct_words_counted or len(now | before)
     _LOG.info(
-        "vocabulary of %d words: %d of %s, %d new; left out as too rare: %d new words, "
-        "%d old ones",
+        "vocabulary of %d words: %d of %s, %d new; left out by min_count or "
+        "max_vocabulary: %d new words, %d old ones",
         len(now),
         len(now & before),
         run,

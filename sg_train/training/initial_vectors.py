@@ -18,6 +18,7 @@ from sg_train.vectors.drift import measure_drift
 from sg_train.vectors.formats import load_vectors
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
+from sg_train.wording import listed
 
 _LOG = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _rows_of(
     if respelled:
         word, row = next(iter(respelled.items()))
         _LOG.info(
-            "%d words have initial vectors in another spelling, such as %r from %r",
+            "words with initial vectors in another spelling: %d, such as %r from %r",
             len(respelled),
             word,
             words[row],
@@ -184,7 +185,7 @@ def _log_matches(
     vocabulary: Sequence[str],
     path: Path,
 ) -> None:
-    some = ", ".join(unused[:3]) + ", ..." * (len(unused) > 3)
+    some = listed(unused)
     _LOG.info(
         "%s: provides initial vectors (%s) for %d of %d words%s",
         path,

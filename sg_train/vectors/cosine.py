@@ -100,10 +100,11 @@ class BestRows:
         """Compare with the scores of a block of later rows.
 
         Args:
-            found: (n, rows) float32.
+            found: (n, rows) float32, which may be changed.
             first: the row of the first column.
         """
         queries, top = self.scores.shape
+        found[np.isnan(found)] = np.finfo(np.float32).min  # after all other rows
         edges = self.scores[:, -1:]
         if np.isneginf(edges).any() and top < found.shape[1]:
             edges = np.partition(found, -top, axis=1)[:, -top, None]

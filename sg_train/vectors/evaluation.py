@@ -126,11 +126,11 @@ class Evaluation:
             self._reported.update(lookup.respelled)
             word, found = next(iter(lookup.respelled.items()))
             _LOG.info(
-                "%d words of the tests are looked up as the vocabulary spells them, "
-                "such as %r as %r",
+                "words of the tests looked up as the vocabulary spells them: %d, such "
+                "as %r for %r",
                 len(lookup.respelled),
-                word,
                 found,
+                word,
             )
         return scores
 

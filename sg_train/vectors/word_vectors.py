@@ -126,7 +126,7 @@ class WordVectors:
         return iter(self.words)
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and self._find(word) is not None
+        return self._find(word) is not None
 
     def __getitem__(self, word: str | Iterable[str]) -> NDArray[np.float32]:
         """Return a word's vector, (D,) float32, or those of n words, (n, D).
@@ -203,8 +203,10 @@ class WordVectors:
         )
         return [similar for similar, *_ in found]
 
-    def _find(self, word: str) -> int | None:
+    def _find(self, word: object) -> int | None:
         """Return the row of a word, or of another spelling of it."""
+        if not isinstance(word, str):
+            return None
         row = self.ids.get(word)
         if row is None:
             for other in self.spellings(word):
@@ -376,7 +378,10 @@ class WordVectors:
 
 def _as_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
     """Return a matrix as float32, without a copy if it is."""
-    array = matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix)
+    try:
+        array = np.asanyarray(matrix)  # a memory map stays one
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise VectorsError(f"expected a matrix of numbers: {error}") from error
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise VectorsError(
             f"vectors of shape {array.shape} and type {array.dtype}: expected a matrix "

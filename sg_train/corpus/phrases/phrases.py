@@ -190,6 +190,17 @@ class Phrases:
         return cls(tuple(map(tuple, passes)), settings)
 
 
+def delimiter_of(path: str | None) -> str:
+    """Return the delimiter of a file of phrases; the usual one if it cannot be read."""
+    if path is not None:
+        try:
+            with Path(path).open("rb") as file:
+                return _read_head(file.readline(1 << 20).decode(), Path(path)).delimiter
+        except (OSError, UnicodeDecodeError, CorpusError):
+            pass
+    return PhraseSettings.delimiter
+
+
 def digest_of_phrases(path: Path) -> str:
     """Return a hexadecimal digest of a file of phrases.
 

@@ -169,7 +169,8 @@ def _complete(
         kept = list(first.values())
         row = next(row for row, word in enumerate(words) if first[word] != row)
         _LOG.warning(
-            "%s: %d rows repeat a word and are left out, the first: %r in vector %d",
+            "%s: rows left out because they repeat a word: %d, the first: %r in vector "
+            "%d",
             path,
             len(words) - len(first),
             words[row],

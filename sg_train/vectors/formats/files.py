@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.errors import VectorsError
 from sg_train.system.compression import compression_of, decompressed
-from sg_train.system.containers import HEAD_BYTES, NPZ, PYTORCH, container_of
+from sg_train.system.containers import HEAD_BYTES, container_of
 from sg_train.system.streams import buffered
 from sg_train.vectors.formats import arrays, projector, word2vec
 from sg_train.vectors.formats.word2vec import Table
@@ -65,12 +65,13 @@ def format_of(path: Path) -> VectorFormat | None:
     >>> format_of(Path("vectors.npy"))
     'npy'
     """
-    if path.suffix not in _ENDINGS:
+    ending = path.suffix.lower()
+    if ending not in _ENDINGS:
         raise VectorsError(
             f"{path}: {path.suffix} is not the ending of a vector file; use "
-            f"{', '.join(filter(None, _ENDINGS))}, or name the format with --format"
+            f"{', '.join(filter(None, _ENDINGS))}, or give the format, too"
         )
-    return _ENDINGS[path.suffix]
+    return _ENDINGS[ending]
 
 
 def save_vectors(
@@ -146,12 +147,6 @@ def _refuse_others(start: bytes, path: Path) -> None:
     if start.startswith(_FASTTEXT):
         raise VectorsError(f"{path}: a fastText model; give the .vec file beside it")
     container = container_of(start)
-    if container in (PYTORCH, NPZ):
-        assert container is not None
-        raise VectorsError(
-            f"{path}: {container.name}, not a vector file; load it in Python and "
-            "convert it: sg_train.WordVectors(words, matrix).save('vectors.txt')"
-        )
     if container is not None:
-        advice = container.advice if "archive" in container.name else "choose another"
+        advice = container.vectors_advice
         raise VectorsError(f"{path}: {container.name}, not a vector file; {advice}")

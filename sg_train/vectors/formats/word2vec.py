@@ -29,6 +29,7 @@ from sg_train.system.machine import available_cpus
 from sg_train.system.streams import buffered
 from sg_train.system.threads import in_order
 from sg_train.vectors.formats.checks import check_read_back, check_words
+from sg_train.wording import shortened
 
 _LOG = logging.getLogger(__name__)
 
@@ -225,17 +226,8 @@ class _Reader:
         return self._complete()
 
     def read_binary(self, file: BinaryIO) -> Table:
-        for number in range(self._rows or 0):
-            where = f"vector {number + 1}"
-            word = bytearray()
-            while (byte := file.read(1)) not in (b" ", b""):
-                word += byte
-                if len(word) > _LONGEST_WORD:
-                    raise VectorsError(
-                        f"{self._path}, {where}: no space ends the word within "
-                        f"{_LONGEST_WORD} bytes"
-                    )
-            numbers = file.read(4 * self._dimension)
+        for word, numbers, is_in_step in self._binary_rows(file):
+            where = f"vector {self._read + 1}"
             if len(numbers) < 4 * self._dimension:
                 if self._errors == "skip":
                     break
@@ -243,11 +235,15 @@ class _Reader:
                     f"{self._path}, {where}: the file ends here, but line 1 states "
                     f"{self._rows} vectors; {self._ways(_BadRow())}"
                 )
-            row = np.frombuffer(numbers, dtype="<f4")
             self._read += 1
             try:
-                self._add(bytes(word).lstrip(b"\n"), row, where)
+                self._add(word, np.frombuffer(numbers, dtype="<f4"), where)
             except _BadRow as fault:
+                if isinstance(fault, _BadWord) and not is_in_step:
+                    raise VectorsError(
+                        f"{self._path}, {where}: {fault}; no line end shows where the "
+                        "next row begins, so the rest cannot be read"
+                    ) from fault
                 self._judge(where, fault)
         if self._read == self._rows and file.read(2).strip(b"\n"):
             raise VectorsError(
@@ -255,6 +251,34 @@ class _Reader:
                 "states"
             )
         return self._complete()
+
+    def _binary_rows(self, file: BinaryIO) -> Iterator[tuple[bytes, bytes, bool]]:
+        """Yield each word, the bytes of its numbers, and whether line ends part rows.
+
+        Raises:
+            VectorsError: a row does not begin where the one before ends.
+        """
+        all_end = False  # whether a line end follows each row
+        for number in range(self._rows or 0):
+            word = bytearray()
+            while (byte := file.read(1)) not in (b" ", b"") and len(
+                word
+            ) < _LONGEST_WORD:
+                word += byte
+            ends = word.startswith(b"\n")
+            all_end = ends if number == 1 else all_end
+            inside = bytes(word).lstrip(b"\n")
+            if (
+                len(word) == _LONGEST_WORD
+                or b"\n" in inside
+                or (number and ends != all_end)
+            ):
+                raise VectorsError(
+                    f"{self._path}, vector {number + 1}: {shortened(repr(inside))} is "
+                    "not a word; bytes are missing, or an earlier word has a space"
+                )
+            numbers = file.read(4 * self._dimension)
+            yield inside, numbers, all_end or number == 0
 
     def _judge(self, where: str, fault: _BadRow) -> None:
         """Refuse a bad row, or skip it if that is asked for."""
@@ -328,7 +352,8 @@ class _Reader:
         try:
             text = word.decode(errors=self._on_bad_words)
         except UnicodeDecodeError as error:
-            raise _BadWord(str(error)) from error
+            place = f"byte 0x{word[error.start]:02x} at place {error.start + 1}"
+            raise _BadWord(f"the word is not UTF-8 ({place})") from error
         if not text or "\n" in text:
             raise _BadRow(f"{text!r} is not a word")
         if text in self._words:
@@ -357,19 +382,20 @@ class _Reader:
                 raise VectorsError(f"{self._path}: {faults}; {self._ways(_BadRow())}")
             _LOG.warning("%s: %s", self._path, faults)
         if not found:
-            raise VectorsError(
-                f"{self._path}: no row is sound; the first: {self._skipped.first}"
-            )
+            faults = f"all rows are damaged; the first: {self._skipped.first}"
+            if not self._skipped.count:
+                faults = "holds no vectors"
+            raise VectorsError(f"{self._path}: {faults}")
         for tally, what in (
-            (self._repeated, "repeat a word and are left out"),
-            (self._skipped, "are damaged and skipped"),
+            (self._repeated, "rows left out because they repeat a word"),
+            (self._skipped, "damaged rows skipped"),
         ):
             if tally.count:
                 _LOG.warning(
-                    "%s: %d rows %s, the first: %s",
+                    "%s: %s: %d, the first: %s",
                     self._path,
-                    tally.count,
                     what,
+                    tally.count,
                     tally.first,
                 )
         return list(self._words), self._matrix[:found]
