@@ -238,9 +238,7 @@ def test_a_binary_file_out_of_step_is_refused(tmp_path, end: bytes) -> None:
     (tmp_path / "v").write_bytes(content)
     ways: tuple[OnBadRows, ...] = ("strict", "skip")
     for errors in ways:
-        with pytest.raises(
-            VectorsError, match="vector 3: .*(not a word|cannot)"
-        ):
+        with pytest.raises(VectorsError, match="vector 3: .*(not a word|cannot)"):
             WordVectors.load(tmp_path / "v", errors)
 
 
