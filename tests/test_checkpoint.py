@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from sg_train.errors import RunError
 from sg_train.runs import checkpoint
-from sg_train.runs.checkpoint import Checkpoints, load
+from sg_train.runs.checkpoint import Checkpoints, checkpoints_in, load
+from sg_train.system.machine import boot_name, machine_name
 from tests.conftest import a_state
 
 WEIGHTS = {
@@ -158,10 +160,50 @@ def test_one_that_reads_back_otherwise_does_not_replace_those_before(
 
 
 def test_what_a_killed_process_left_is_cleared(checkpoints) -> None:
-    Path("c/.000000001.abc").mkdir(parents=True)
-    Path("c/.000000001.abc/weights.safetensors").touch()
+    left = f".000000001.sg-train.{machine_name()}.{boot_name()}.{'0' * 16}"
+    Path("c", left).mkdir(parents=True)
+    Path("c", left, "weights.safetensors").touch()
+    Path("c/.mine").mkdir()
     write(checkpoints, 2)
-    assert names() == ["000000002"]
+    assert names() == [".mine", "000000002"]
+
+
+def test_only_checkpoints_are_removed(checkpoints) -> None:
+    for name in ("20240101", "000000001", ".hidden", "x"):
+        Path("c", name).mkdir(parents=True)
+        Path("c", name, "file").touch()
+    write(checkpoints, 2)
+    write(checkpoints, 3)
+    Path("c/000000003/mine.txt").touch()
+    Path("linked").mkdir()
+    shutil.copytree("c/000000002", "linked/000000002")
+    Path("c/000000009").symlink_to(Path("linked/000000002").absolute())
+    assert [path.name for path in checkpoints_in(Path("c"))] == [
+        *("000000002", "000000003")
+    ]
+    checkpoints.clear()
+    assert names() == [
+        ".hidden",
+        "000000001",
+        "000000003",
+        "000000009",
+        *("20240101", "x"),
+    ]
+    assert [path.name for path in Path("c/000000003").iterdir()] == ["mine.txt"]
+    assert len(list(Path("linked/000000002").iterdir())) == 2
+
+
+def test_a_linked_directory_of_checkpoints_works(checkpoints) -> None:
+    Path("elsewhere").mkdir()
+    Path("elsewhere/20240101").mkdir()
+    Path("c").symlink_to("elsewhere")
+    for position in (1, 2, 3, 4):
+        write(checkpoints, position)
+    assert names() == ["000000003", "000000004", "20240101"]
+    assert checkpoints.newest()[0].name == "000000004"
+    checkpoints.clear()
+    assert names() == ["20240101"]
+    assert Path("c").is_symlink()
 
 
 NONSENSE: list[tuple[str, object]] = [

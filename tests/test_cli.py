@@ -542,7 +542,8 @@ def test_damaged_rows_are_left_out_when_asked_to(sg_train: Command) -> None:
 
 def test_an_unknown_word_is_named(sg_train: Command, trained: Path) -> None:
     file = trained / "vectors.txt"
-    assert "'W5' has no vector; similar" in sg_train.refused("neighbors", file, "W5")
+    assert "'ww5' has no vector; similar" in sg_train.refused("neighbors", file, "ww5")
+    assert "'W5' is looked up as 'w5'" in sg_train("neighbors", file, "W5").stderr
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing(

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def test_a_run_is_described(run: Path, text: Path) -> None:
     (run / "state.json").unlink()
     assert describe(run)["state"] == "unfinished, without a checkpoint"
     (run / "checkpoints/000000001").mkdir(parents=True)
+    shutil.copy(run / "weights.safetensors", run / "checkpoints/000000001")
     assert describe(run)["state"] == "unfinished; continue it with sg-train resume r"
 
 
@@ -186,8 +188,13 @@ def test_vocab_shows_counts_and_what_is_out_of_it(
     assert sg_train("vocab", "c", "--search", "w1?", "--top", "1").stdout == (
         "w19\t25\t0.0407\n"
     )
-    nothing = sg_train("vocab", "c", "--search", "W*")
-    assert (nothing.stdout, nothing.stderr) == ("", "sg-train: c: no word matches W*\n")
+    nothing = sg_train("vocab", "c", "--search", "X*")
+    assert (nothing.stdout, nothing.stderr) == ("", "sg-train: c: no word matches X*\n")
+    other = sg_train("vocab", "c", "--search", "W19")
+    assert (other.stdout, other.stderr) == (
+        "w19\t25\t0.0407\n",
+        "'W19' is looked up as 'w19'\n",
+    )
     Path("other").write_text("W29 new w28 new\nold w13\n")
     assert sg_train("vocab", "c", "--text", "other", "--top", "2").stdout == (
         "words\t6\nout of vocabulary\t4\nout-of-vocabulary rate\t0.6667\n"

@@ -174,6 +174,14 @@ def test_freezing_needs_something_given() -> None:
         )
 
 
+def test_drift_is_measured_over_words_spelled_alike(text: Path, caplog) -> None:
+    text.write_text(text.read_text() + "aujourd'hui w1 w2\n" * 9)
+    words = ["w1", "aujourd’hui", "W2"]
+    WordVectors(words, np.eye(3, 8, dtype="f4")).save("i.txt")
+    train(config(text).with_settings({"model.init_from": "i.txt"}), "r")
+    assert "over 1 shared words" in caplog.text
+
+
 def test_the_command_says_how_many_words_matched_and_how_far_they_went(
     sg_train: Command, text: Path
 ) -> None:

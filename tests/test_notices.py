@@ -10,6 +10,7 @@ from sg_train.errors import CorpusError
 
 CHINESE = "自然语言处理是人工智能领域中的一个重要方向，它研究人与计算机之间的有效通信。"
 SEGMENTED = "自然 语言 处理 是 人工 智能 领域 中 的 一个 重要 方向 ， 它 研究 通信 。"
+SHORT = "天气很好，他们回家了，开始了战争。"
 JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。"
 THAI = "การประมวลผลภาษาธรรมชาติเป็นสาขาหนึ่งของปัญญาประดิษฐ์ที่ศึกษาภาษามนุษย์"
 KHMER = "ភាសាខ្មែរគឺជាភាសាផ្លូវការរបស់ព្រះរាជាណាចក្រកម្ពុជា"
@@ -23,24 +24,20 @@ def warnings_of(text: str, caplog: pytest.LogCaptureFixture, tmp_path) -> list[s
 
 
 @pytest.mark.parametrize(
-    ("text", "script", "share", "example"),
+    ("text", "script", "mean", "example"),
     [
-        (
-            CHINESE,
-            "Chinese or Japanese",
-            100,
-            "自然语言处理是人工智能领域中的一个重要方向",
-        ),
-        (JAPANESE, "Chinese or Japanese", 33, "どこで生れたかとんと見当がつかぬ"),
-        (THAI, "Thai or Lao", 100, "การประมวล"),
-        (KHMER, "Khmer or Burmese", 100, "ភាសាខ្មែរ"),
+        (CHINESE, "Chinese or Japanese", 18.0, "自然语言处理是人工智能领域中"),
+        (SHORT, "Chinese or Japanese", 14 / 3, "他们回家了"),
+        (JAPANESE, "Chinese or Japanese", 10.0, "吾輩は猫である"),
+        (THAI, "Thai or Lao", len(THAI), "การประมวล"),
+        (KHMER, "Khmer or Burmese", len(KHMER), "ភាសាខ្មែរ"),
     ],
 )
 def test_text_without_spaces_is_noticed(
-    text: str, script: str, share: int, example: str, caplog, tmp_path
+    text: str, script: str, mean: float, example: str, caplog, tmp_path
 ) -> None:
     (warning,) = warnings_of(text, caplog, tmp_path)
-    assert warning.startswith(f"text.txt: {share}% of the words in {script} have more")
+    assert warning.startswith(f"text.txt: words in {script} have {mean:.1f} characters")
     assert f"such as {example}" in warning
     assert "corpus.tokenizer=whitespace" in warning
 
@@ -57,7 +54,7 @@ def test_shares_are_of_running_words() -> None:
     totals = [(["あ" * 9, "あ", "a"], np.array([1, 9, 90])), (["い"], np.array([1]))]
     assert list(watched.watch(totals)) == totals
     kana = watched._scripts[0]
-    assert (kana.words, kana.long, kana.example) == (11, 1, "あ" * 9)
+    assert (kana.words, kana.characters, kana.example) == (11, 19, "あ" * 9)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +85,10 @@ def test_a_text_of_one_word_lines_is_refused_and_most_is_a_warning(
     with pytest.raises(CorpusError, match=complaint):
         prepare(settings, VocabularyConfig(), tmp_path / "c", 1)
     assert not (tmp_path / "c").exists()
+    baskets.write_text("a;b;c\n" * 60)  # all alike
+    with pytest.raises(CorpusError, match="separate words with spaces, not with ';'"):
+        prepare(settings, VocabularyConfig(), tmp_path / "c", 1)
+    baskets.write_text("milk,bread\neggs,milk\n" * 60)
     baskets.write_text(baskets.read_text() + "two words\n" * 5)
     prepare(settings, VocabularyConfig(), tmp_path / "c", 1)
     assert "120 of 125 lines are one word" in caplog.text

@@ -186,7 +186,9 @@ def test_a_run_that_a_launcher_restarts_resumes(
     monkeypatch.setattr("sg_train.system.launch._started_at", lambda _: "later")
     train(config, Path("run"), overwrite=True)  # the same name, by another launcher
     assert Path("run/weights.safetensors").stat().st_mtime_ns > before
-    (Path("run/checkpoints") / "000000001").mkdir(parents=True)
+    left = Path("run/checkpoints/000000001")
+    left.mkdir(parents=True)
+    (left / "state.json").write_text('{"format": "sg-train checkpoint"')  # cut off
     Path("run/state.json").unlink()
     monkeypatch.setattr("sg_train.system.launch._started_at", lambda _: "later still")
     with pytest.raises(RunError, match="no sound checkpoint"):

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sg_train.corpus import reader
 from sg_train.corpus.reader import expand_paths, read_chunks
 from sg_train.errors import CorpusError
 
@@ -106,10 +107,32 @@ def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
         read(path)
 
 
-def test_utf16_is_named(tmp_path: Path) -> None:
-    (tmp_path / "text").write_bytes("one".encode("utf-16"))
-    with pytest.raises(CorpusError, match="UTF-16 text; convert it"):
-        read(tmp_path / "text")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("on_bad_text", ["strict", "replace"])
+def test_utf16_is_named(tmp_path: Path, encoding: str, on_bad_text: str) -> None:
+    (tmp_path / "text").write_bytes("one two\nthree".encode(encoding))
+    with pytest.raises(CorpusError, match="UTF-16 text, not UTF-8 text; convert it"):
+        read(tmp_path / "text", on_bad_text=on_bad_text)
+    (tmp_path / "text").write_bytes("one two".encode("utf-32"))
+    with pytest.raises(CorpusError, match="UTF-32 text, not UTF-8 text; convert it"):
+        read(tmp_path / "text", on_bad_text=on_bad_text)
+
+
+def test_binary_data_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(random.Random(1).randbytes(5000))
+    with pytest.raises(CorpusError, match="binary data, not UTF-8 text"):
+        read(tmp_path / "text", on_bad_text="replace")
+
+
+def test_very_short_lines_are_read_in_small_pieces(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(reader, "_MOST_LINES", 10)
+    monkeypatch.setattr(reader, "_PIECE_BYTES", 16)
+    for text in (b"\n" * 100, b"a\n" * 50, b"a\n" * 20 + b"b" * 40 + b" c\n\n" * 9):
+        (tmp_path / "text").write_bytes(text)
+        pieces = read(tmp_path / "text")
+        assert b"".join(pieces) == text
+        assert max(map(len, pieces)) <= 43
+        assert all(piece.endswith(b"\n") for piece in pieces)
 
 
 def test_bad_bytes_are_located_across_chunks(tmp_path: Path) -> None:
@@ -209,6 +232,21 @@ def test_two_links_to_their_own_directory_end(tmp_path: Path) -> None:
     assert expand_paths(["g/**/*.txt", "g/**"]) == ["g/a.txt"] * 2
 
 
+def test_what_a_glob_or_an_empty_directory_skips_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "g/sub").mkdir(parents=True)
+    (tmp_path / "g/t.txt").write_text("x")
+    assert expand_paths(["g/*"]) == ["g/t.txt"]
+    assert "g/sub (a directory; give it itself" in caplog.text
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only/x").symlink_to("nowhere")
+    (tmp_path / "only/null").symlink_to("/dev/null")
+    with pytest.raises(CorpusError, match="only/x .a broken link.") as caught:
+        expand_paths(["only"])
+    assert "only/null (not a regular file)" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "pattern", ["**/*.txt", "b/**/3*", "**/d/*", "b/**", "*/**/?.txt", "**/b/**/3.txt"]
 )
@@ -283,7 +321,7 @@ def test_a_container_is_named_and_refused(
     kind, make = CONTAINERS[name]
     content = make(tmp_path / "made")
     (tmp_path / "text").write_bytes(content)
-    with pytest.raises(CorpusError, match=f"text: {kind}.*, not text; "):
+    with pytest.raises(CorpusError, match=f"text: {kind}.*, not UTF-8 text; "):
         read(tmp_path / "text", on_bad_text=on_bad_text)
 
 

@@ -241,6 +241,13 @@ def test_a_deleted_corpus_is_prepared_again(part: Path, corpus: Path, caplog) ->
     assert results(part) == results(Path("whole"))
 
 
+def test_a_text_that_was_only_touched_is_the_same(part: Path, corpus: Path) -> None:
+    train(config(corpus), Path("whole"))
+    os.utime(corpus, (1, 1))
+    resume(part)
+    assert results(part) == results(Path("whole"))
+
+
 def test_a_deleted_corpus_of_another_text_is_refused(part: Path, corpus: Path) -> None:
     shutil.rmtree("corpora")
     text = corpus.read_text()

@@ -16,6 +16,7 @@ from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import MetricsLine, load_metrics
 from sg_train.runs.vectors import load_run_vectors
+from sg_train.vectors.word_vectors import WordVectors
 from tests.building import a_record
 
 VOCABULARY = Vocabulary(["a", "b"], np.array([2, 1]))
@@ -48,12 +49,17 @@ def test_a_directory_that_is_free_may_be_taken(run: RunDirectory) -> None:
     run.check_free(overwrite=True)
 
 
-def test_a_run_that_was_not_finished_may_be_made_again(run: RunDirectory) -> None:
-    run.check_free(overwrite=False)
+def test_a_run_that_was_not_finished_is_not_replaced(run: RunDirectory) -> None:
+    with pytest.raises(OutputError, match="stopped before its first checkpoint; start"):
+        run.check_free(overwrite=False)
+    run.check_free(overwrite=True)
 
 
 def test_a_directory_that_is_taken_is_refused(run: RunDirectory) -> None:
     (run.checkpoints_directory / "000000003").mkdir(parents=True)
+    u = np.zeros((2, 3), dtype=np.float32)
+    weights = run.checkpoints_directory / "000000003/weights.safetensors"
+    checkpoint.save_weights(weights, {"u": u, "v": u})
     with pytest.raises(
         OutputError, match="unfinished run; continue it with sg-train resume runs/r"
     ):
@@ -75,14 +81,55 @@ def test_a_new_run_does_not_keep_the_results_of_the_old(run: RunDirectory) -> No
     run.metrics_file.write_text("{}")
     run.vectors_file("text").write_text("old")
     run.vectors_file("binary").write_text("old")
-    for name in ("projector", "tensorboard"):
-        (run.path / name).mkdir()
-        (run.path / name / "old").touch()
+    WordVectors(["a"], u[:1]).save(run.path / "projector", "projector")
+    for name in ("events.out.tfevents.1", "00000/default/tensors.tsv"):
+        (run.path / "tensorboard" / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / "tensorboard" / name).touch()
+    left = run.checkpoints_directory / "000000001"
+    left.mkdir(parents=True)
+    checkpoint.save_weights(left / "weights.safetensors", {"u": u, "v": u})
     run.best_file.touch()
     (run.path / "notes.txt").write_text("mine")
     run.create(Config(), VOCABULARY, a_record())
     names = sorted(file.name for file in run.path.iterdir())
     assert names == ["config.yaml", "notes.txt", "run.json", "vocabulary.tsv"]
+
+
+def test_what_others_put_into_a_run_is_left_there(run: RunDirectory) -> None:
+    mine = [
+        *("projector/a.txt", "tensorboard/b.txt", "tensorboard/00000/c/d.txt"),
+        *("checkpoints/20240101/e.txt", "checkpoints/.f/g.txt", "h.txt"),
+    ]
+    for name in mine:
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).touch()
+    (run.path / "tensorboard/events.out.tfevents.1").touch()
+    run.create(Config(), VOCABULARY, a_record())
+    assert all((run.path / name).exists() for name in mine)
+    assert not (run.path / "tensorboard/events.out.tfevents.1").exists()
+
+
+def test_links_inside_a_run_are_not_followed(run: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    for name in ("tensorboard", "projector", "checkpoints"):
+        (tmp_path / "outside" / name).mkdir()
+        (tmp_path / "outside" / name / "events.out.tfevents.1").touch()
+        (run.path / name).symlink_to(tmp_path / "outside" / name)
+    files = ("config.yaml", "run.json", "vocabulary.tsv", "given.txt", "metrics.jsonl")
+    for name in (*files, "state.json", "vectors.txt"):
+        (tmp_path / "outside" / name).write_text("precious")
+        (run.path / name).unlink(missing_ok=True)
+        (run.path / name).symlink_to(tmp_path / "outside" / name)
+    run.create(Config(), VOCABULARY, a_record())
+    run.save_initial_words(["a"])
+    for name in (*files, "state.json", "vectors.txt"):
+        assert (tmp_path / "outside" / name).read_text() == "precious"
+    for name in ("tensorboard", "projector", "checkpoints"):
+        assert (tmp_path / "outside" / name / "events.out.tfevents.1").exists()
+    (run.path / ".lock").symlink_to(tmp_path / "outside/lock")
+    with pytest.raises(OutputError, match=".lock: a link, which is not followed"):
+        run.locked().__enter__()
+    assert not (tmp_path / "outside/lock").exists()
 
 
 def test_one_process_at_a_time_trains(run: RunDirectory) -> None:

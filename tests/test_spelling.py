@@ -13,7 +13,7 @@ from sg_train.corpus.spelling import spelling, tokenizer_of
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors
 from sg_train.training.initial_vectors import read_initial_vectors
-from sg_train.vectors.spelling import plain_spellings
+from sg_train.vectors.spelling import plain_spellings, same_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -40,9 +40,31 @@ def test_a_phrase_is_joined_as_the_file_of_phrases_joins_it() -> None:
 
 
 @given(word=st.text(max_size=5))
-def test_plain_spellings_look_the_same(word: str) -> None:
-    for other in plain_spellings(word):
-        assert plain_spellings(other)[1] == plain_spellings(word)[1]
+def test_same_spellings_look_the_same(word: str) -> None:
+    same = same_spellings(word)
+    for other in same:
+        assert same_spellings(other)[1] == same[1]
+    assert plain_spellings(word)[: len(same)] == same
+
+
+def test_long_words_have_no_other_spellings() -> None:
+    assert plain_spellings("a" + "\u0301" * 2000) == []
+
+
+def test_a_text_that_is_already_split_is_asked_in_any_spelling(text: Path) -> None:
+    text.write_text("Le café n’est pas été\n" * 9)
+    settings = {
+        "corpus.paths": [str(text)],
+        "corpus.tokenizer": "whitespace",
+        "model.dimension": 4,
+        "sampling.subsample": 0,
+    }
+    train(Config().with_settings(settings), "r")
+    vectors = load_run_vectors(RunDirectory(Path("r")))
+    assert vectors.id("cafe\u0301") == vectors.ids["café"]
+    assert vectors.id("n'est") == vectors.ids["n’est"]
+    exported = WordVectors.load("r")
+    assert exported.id("CAFÉ") == exported.ids["café"]
 
 
 def test_a_run_is_asked_in_any_spelling(text: Path, caplog) -> None:

@@ -57,6 +57,19 @@ def test_a_word_begins_with_a_letter_or_digit(text: str, words: list[str]) -> No
     assert tokenize(WordsTokenizer("lower"), text) == words
 
 
+def test_marks_without_end_take_no_time() -> None:
+    text = "a" + "\u0301\u0316" * 500_000 + "b"
+    (word,) = tokenize(WordsTokenizer("lower"), text)
+    assert word.startswith("á")
+    assert len(word) < 40
+
+
+def test_a_dotted_i_and_an_ideographic_zero() -> None:
+    tokenizer = WordsTokenizer("lower")
+    assert tokenize(tokenizer, "İ\u0307x i\u0307\u0307") == ["ix", "i"]
+    assert tokenize(tokenizer, "二〇二四 〇") == ["二〇二四", "〇"]
+
+
 @pytest.mark.parametrize("mark", "'‘’‛＇′´`՚׳ʼʻ")
 @pytest.mark.parametrize("text", ["o{}zbek", "прив{}язана", "l{}été", "ג{}ירפה"])
 def test_an_apostrophe_inside_a_word_has_one_spelling(text: str, mark: str) -> None:

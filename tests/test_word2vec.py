@@ -67,7 +67,6 @@ def test_text_is_in_shortest_form(tmp_path) -> None:
     [
         ("a b", 1.0, "white space"),
         ("a\tb", 1.0, "white space"),
-        ("", 1.0, "white space"),
         ("a", np.nan, "'a' is not finite"),
         ("a", -np.inf, "'a' is not finite"),
     ],
@@ -133,6 +132,25 @@ def test_numbers_beyond_float32_are_refused_without_a_warning(tmp_path) -> None:
     (tmp_path / "v").write_bytes(b"a 1 2\nb 1e39 4\n")
     with pytest.raises(VectorsError, match="line 2: the vector of 'b' is not finite"):
         load_vectors(tmp_path / "v")
+
+
+def test_the_first_word_of_glove_may_hold_spaces(tmp_path) -> None:
+    (tmp_path / "v").write_bytes("00,0 km² 1 2 3\nx 1 2 4\n".encode())
+    assert load_vectors(tmp_path / "v").words == ["00,0 km²", "x"]
+
+
+@pytest.mark.parametrize("form", ["text", "glove", "npy"])
+def test_words_that_would_not_read_back_are_refused(tmp_path, form) -> None:
+    path = tmp_path / "v.npy"
+    mark = WordVectors(["\ufeffa", "b"], np.eye(2, dtype="f4"))
+    with pytest.raises(VectorsError, match="byte order mark; save as safetensors"):
+        mark.save(path, form)
+    if form != "npy":
+        long = WordVectors(["a" * 70_000, "b"], np.eye(2, dtype="f4"))
+        with pytest.raises(VectorsError, match="longer than 32768 bytes"):
+            long.save(path, form)
+    mark.save(path, "safetensors")
+    assert list(WordVectors.load(path).words) == mark.words
 
 
 def test_a_word_may_hold_spaces_under_a_header(tmp_path) -> None:

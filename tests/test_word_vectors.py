@@ -118,7 +118,7 @@ def test_a_vector_of_zeros_has_cosine_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("W5", "similar words: w5$"), ("w5w", "w5"), ("§", "$")]
+    ("word", "hint"), [("w555", "similar words: w5"), ("w5w", "w5"), ("§", "$")]
 )
 def test_an_unknown_word_is_named_with_similar_ones(
     vectors: WordVectors, word: str, hint: str
@@ -206,6 +206,8 @@ def test_other_spellings_can_be_given() -> None:
             r"vectors of shape \(1,\) and type float64: expected a mat",
         ),
         (["a"], [[1.0], [1.0, 2.0]], "expected a matrix of numbers"),
+        (["a", ""], np.ones((2, 2)), "vector 2 is '': a word must not be empty"),
+        (["a\nb"], np.ones((1, 2)), "must not be empty or contain a line end"),
         (["a"], [["x"]], "type <U1: expected a matrix of numbers"),
         ([], np.ones((0, 2)), r"vectors of shape \(0, 2\)"),
         (["a"], [[1e39]], "too large for float32"),
@@ -229,14 +231,11 @@ def test_what_is_accepted_can_be_saved_as_an_array_and_loaded(
         vectors = WordVectors(words, matrix)
     except VectorsError:
         is_sound = len(set(words)) == len(words) == shape[0] and 0 not in shape
+        is_sound &= all(word and not {*word} & {*"\n\r"} for word in words)
         assert not (is_sound and _encodable(words))
         return
     assert vectors.matrix.dtype == np.float32
     path = tmp_path_factory.mktemp("vectors") / "v.safetensors"
-    if not all(words) or any(end in word for word in words for end in "\n\r"):
-        with pytest.raises(VectorsError, match="empty or contain a line end"):
-            vectors.save(path, "safetensors")
-        return
     vectors.save(path, "safetensors")
     loaded = WordVectors.load(path)
     assert list(loaded.words) == words

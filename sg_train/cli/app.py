@@ -18,6 +18,7 @@ import typer.core
 import sg_train
 from sg_train.errors import Interrupted, ReportedElsewhere, SgTrainError
 from sg_train.system.launch import is_first_rank
+from sg_train.wording import printable
 
 TRAIN = "Train"
 LOOK_UP = "Look up"
@@ -25,6 +26,7 @@ EVALUATE = "Evaluate and draw"
 EXPORT = "Tables of vectors"
 
 _INTERRUPTED = 130
+_WORDS = {"words", "first", "a"}  # arguments of commands that look words up
 _WRITERS = ("train", "resume", "extend", "prepare", "export")  # print nothing
 
 
@@ -64,10 +66,13 @@ class _Commands(typer.core.TyperGroup):
     ) -> None:
         """Run a command and exit with its exit code."""
         extra["standalone_mode"] = False
-        code: int | None
+        _open_streams()
+        code: Any
         try:
             with _messages_on_stderr(), _ended_by_signals():
                 code = super().main(args, prog_name or "sg-train", *arguments, **extra)
+        except SystemExit as ended:  # the library exits so if stdout is closed
+            code = 0 if ended.code == 1 and _is_closed(sys.stdout) else ended.code
         except _Ended as ended:
             code = 128 + ended.signal
             typer.echo("sg-train: interrupted", err=True)
@@ -81,6 +86,14 @@ class _Commands(typer.core.TyperGroup):
             if code == _INTERRUPTED:
                 typer.echo("sg-train: interrupted", err=True)
         sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give output somewhere to go if a stream was closed before the start."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
 
 
 def _is_closed(stream: TextIO) -> bool:
@@ -115,7 +128,7 @@ def _messages_on_stderr() -> Iterator[None]:
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split("\n"))
+    return printable(" ".join(message.split("\n")))
 
 
 class _Ended(BaseException):
@@ -169,22 +182,25 @@ def _explain(error: Exception, args: Sequence[str]) -> tuple[str | None, int]:
 
 def _usage(error: Any, message: str, args: Sequence[str]) -> str:
     """Describe a wrong usage and name the command that shows the help."""
-    is_option = type(error).__name__ == "NoSuchOption"
     path = getattr(getattr(error, "ctx", None), "command_path", None)
     if path is None:  # an option without its value
         commands: Any = typer.main.get_command(app)
         command = [arg for arg in args[:1] if arg in commands.commands]
     else:
         command = path.split()[1:]
-    hint = _hint(str(error.option_name), args) if is_option else ""
+    hint = _hint(error, args)
     help_of = " ".join(["sg-train", *command, "--help"])
     return f"{message.rstrip('.')}{hint}; see {help_of}"
 
 
-def _hint(option: str, args: Sequence[str]) -> str:
-    """Explain how to give a word that looks like several short options."""
+def _hint(error: Any, args: Sequence[str]) -> str:
+    """Explain how to give a word that looks like an option."""
+    if type(error).__name__ != "NoSuchOption" or error.possibilities:
+        return ""
+    command = getattr(error.ctx, "command", None)
+    takes_words = {param.name for param in getattr(command, "params", ())} & _WORDS
     for arg in args:
-        if arg.startswith(option) and not arg.startswith("--") and len(arg) > 2:
+        if arg.startswith(error.option_name) and takes_words:
             return f"; if {arg} is a word, put -- before it"
     return ""
 

@@ -15,6 +15,7 @@ from sg_train.cli.options import (
     load_vectors,
     open_run,
 )
+from sg_train.errors import SettingsError
 
 
 @app.command(
@@ -47,6 +48,8 @@ def export(
     """Write vectors to a file that other tools read, or convert a vector file."""
     from sg_train.vectors.formats import format_of
 
+    if str(out) == "-":
+        raise SettingsError("OUT: cannot be standard output; name a file")
     form = form or format_of(out)
     if form is None and vectors.is_dir():
         form = open_run(vectors).load_config().export.format

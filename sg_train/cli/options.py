@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sg_train.choices import AnalogyMethod, Matrix, OnBadRows
-from sg_train.wording import listed
+from sg_train.wording import listed, printable
 
 if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
@@ -180,6 +180,7 @@ def show(
     if heading and rows:
         lines.insert(0, list(rows[0]))
     if sys.stdout.isatty():
+        lines = [list(map(printable, line)) for line in lines]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
             cells = [

@@ -21,9 +21,12 @@ from sg_train.cli.options import (
     split_known,
 )
 from sg_train.errors import SettingsError
+from sg_train.wording import shortened
 
 if TYPE_CHECKING:
     from sg_train.reports.words import Words
+
+_LONGEST_FACT = 300  # characters
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,7 +79,7 @@ def vocab(
     if top is None and search is None:
         _show_facts(_summary(words), as_json=as_json)
         return
-    rows = list(islice(_rows(words, search), top))
+    rows = _found(words, search, top)
     if not as_json:  # three digits, because many shares are small
         rows = [
             {**row, "share": row["share"] and f"{row['share']:.3g}"} for row in rows
@@ -145,7 +148,14 @@ def _show_facts(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show([facts], as_json=True)
         return
-    show([{"fact": key, "value": value} for key, value in facts.items()], as_json=False)
+    rows = [
+        {
+            "fact": key,
+            "value": shortened(x, _LONGEST_FACT) if isinstance(x, str) else x,
+        }
+        for key, x in facts.items()
+    ]
+    show(rows, as_json=False)
 
 
 def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
@@ -158,6 +168,27 @@ def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
         count = None if counts is None else int(counts[place])
         share = None if count is None else count / total
         yield {"word": word, "count": count, "share": share}
+
+
+def _found(words: "Words", search: str | None, top: int | None) -> list[dict[str, Any]]:
+    """Return the rows of words that match, if necessary in another spelling."""
+    rows = list(islice(_rows(words, search), top))
+    for other in _respelled(words, search) if search and not rows else ():
+        rows = list(islice(_rows(words, other), top))
+        if rows:
+            _LOG.info("%r is looked up as %r", search, other)
+            break
+    return rows
+
+
+def _respelled(words: "Words", search: str) -> list[str]:
+    """Return other spellings of a pattern, or those of its tokenizer for a word."""
+    from sg_train.corpus.spelling import spelling
+    from sg_train.vectors.spelling import plain_spellings
+
+    is_pattern = any(mark in search for mark in "*?[")
+    of_text = [] if is_pattern else spelling(words.corpus)(search)
+    return [*of_text, *plain_spellings(search)]
 
 
 def _summary(words: "Words") -> dict[str, Any]:

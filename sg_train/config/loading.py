@@ -26,8 +26,10 @@ from sg_train.config.sections import (
     VocabularyConfig,
 )
 from sg_train.errors import SettingsError
+from sg_train.wording import shortened
 
 _SIMILAR = 0.75
+_LONGEST_CONFIG = 1_000_000  # bytes
 _PATHS = (
     ("corpus", "paths"),
     ("corpus", "phrases"),
@@ -234,7 +236,24 @@ def _range_in_words(schema: dict[str, Any]) -> str:
 
 
 class _TextLoader(yaml.BaseLoader):
-    """Reads every scalar as text and refuses duplicate keys."""
+    """Reads every scalar as text, and refuses duplicate keys and aliases.
+
+    A short file can describe gigabytes by aliases of aliases.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if is_alias or getattr(event, "anchor", None) is not None:
+            mark = "*" if is_alias else "&"
+            raise yaml.composer.ComposerError(
+                None,
+                None,
+                f"{mark} begins an {'alias' if is_alias else 'anchor'}, which a config "
+                f"cannot have; put a value that begins with {mark} in quotes",
+                event.start_mark,
+            )
+        return super().compose_node(parent, index)
 
     def construct_mapping(
         self,
@@ -251,7 +270,13 @@ class _TextLoader(yaml.BaseLoader):
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode()
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_CONFIG + 1)
+        if len(content) > _LONGEST_CONFIG:
+            raise SettingsError(
+                f"{path}: longer than {_LONGEST_CONFIG} bytes; give a config"
+            )
+        text = content.decode()
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -302,9 +327,10 @@ def _describe(fault: Any) -> str:
     message = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{key}: {message}" if key else message
+    given = shortened(repr(fault["input"]))
     if len(place) == 1:
-        return f"{key}: should be a section with settings, not {fault['input']!r}"
-    return f"{key}: {message}, not {fault['input']!r}"
+        return f"{key}: should be a section with settings, not {given}"
+    return f"{key}: {message}, not {given}"
 
 
 def _nearest(place: list[str]) -> str:

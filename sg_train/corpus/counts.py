@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sg_train.corpus.spilled_words import SpilledWords
 from sg_train.corpus.splitting import SplitText
 from sg_train.corpus.tokenizer import Tokenizer
+from sg_train.errors import CorpusError
 
 
 def drop_negative(
@@ -27,6 +28,9 @@ def drop_negative(
     """
     dropped = np.flatnonzero(ids < 0)
     return np.delete(ids, dropped), places - np.searchsorted(dropped, places)
+
+
+_MOST_IDS = 2**31 - 1
 
 
 class WordCounts:
@@ -80,7 +84,7 @@ class WordCounts:
             ids,
             np.repeat(np.bincount(text.places, minlength=len(text.tokens)), lengths),
         )
-        ids += np.int32(self._spilled.ids)
+        ids += self._first_id()
         if lengths.max(initial=0) <= 1:
             of_tokens = np.full(len(lengths), -1, dtype=np.int32)
             of_tokens[lengths > 0] = ids
@@ -104,7 +108,7 @@ class WordCounts:
         """
         ids = np.fromiter(map(self._number, words), np.int32, len(counts))
         self._count(ids, counts)
-        return ids + np.int32(self._spilled.ids)
+        return ids + self._first_id()
 
     def totals(self) -> Iterator[tuple[list[str], NDArray[np.int64]]]:
         """Yield batches of distinct words with their counts, each word once.
@@ -148,6 +152,15 @@ class WordCounts:
     def _size(self) -> int:
         """The number of words and variants in memory."""
         return len(self._ids) + len(self._variants)
+
+    def _first_id(self) -> np.int32:
+        """Return the provisional id of the first word in memory."""
+        if self._spilled.ids + len(self.words) > _MOST_IDS:
+            raise CorpusError(
+                f"the text has more than {_MOST_IDS} distinct words, each counted as "
+                "often as it went to disk; raise corpus.memory_limit, or split the text"
+            )
+        return np.int32(self._spilled.ids)
 
     def _spill(self) -> None:
         """Write the words in memory to disk and clear them."""

@@ -15,7 +15,6 @@ from sg_train.wording import shortened
 
 _LOG = logging.getLogger(__name__)
 
-_NOTABLE_SHARE = 0.1  # of the words in a script; segmented texts have under 0.01
 _LEAST_WORDS = 10
 _NOTABLE_SINGLE = 0.9  # of the lines
 _LEAST_LINES = 100
@@ -30,27 +29,26 @@ class _Script:
     Attributes:
         name: the languages that use it.
         start: matches words that begin in it.
-        longest: characters; words are rarely longer, clauses often are.
+        mean: characters; the mean length of words is lower, that of clauses higher.
         words: running words in it.
-        long: those that are longer than `longest`.
-        example: the most frequent of these.
+        characters: of these.
+        example: the most frequent word longer than `mean`.
         count: how often that one occurs.
     """
 
     name: str
     start: re.Pattern[str]
-    longest: int
+    mean: int
     words: int = 0
-    long: int = 0
+    characters: int = 0
     example: str = ""
     count: int = 0
 
     def add(self, word: str, count: int) -> None:
         self.words += count
-        if len(word) > self.longest:
-            self.long += count
-            if count > self.count:
-                self.example, self.count = word, count
+        self.characters += count * len(word)
+        if len(word) > self.mean and count > self.count:
+            self.example, self.count = word, count
 
 
 class UnsegmentedText:
@@ -59,10 +57,10 @@ class UnsegmentedText:
     def __init__(self) -> None:
         self._scripts = (
             _Script(
-                "Chinese or Japanese", re.compile("[\u3040-\u30ff\u3400-\u9fff]"), 8
+                "Chinese or Japanese", re.compile("[\u3040-\u30ff\u3400-\u9fff]"), 4
             ),
-            _Script("Thai or Lao", re.compile("[\u0e00-\u0eff]"), 20),
-            _Script("Khmer or Burmese", re.compile("[\u1000-\u109f\u1780-\u17ff]"), 25),
+            _Script("Thai or Lao", re.compile("[\u0e00-\u0eff]"), 10),
+            _Script("Khmer or Burmese", re.compile("[\u1000-\u109f\u1780-\u17ff]"), 11),
         )
 
     def watch(
@@ -82,18 +80,17 @@ class UnsegmentedText:
             name: of the text.
         """
         for script in self._scripts:
-            share = script.long / max(1, script.words)
-            if script.words < _LEAST_WORDS or share < _NOTABLE_SHARE:
+            mean = script.characters / max(1, script.words)
+            if script.words < _LEAST_WORDS or mean <= script.mean:
                 continue
             _LOG.warning(
-                "%s: %.0f%% of the words in %s have more than %d characters, such as "
-                "%s: there are no spaces between words, so whole clauses become words; "
-                "segment the text first, for example with jieba, MeCab or PyThaiNLP, "
-                "and train on the result with --set corpus.tokenizer=whitespace",
+                "%s: words in %s have %.1f characters on average, such as %s: there "
+                "are no spaces between words, so whole clauses become words; segment "
+                "the text first, for example with jieba, MeCab or PyThaiNLP, and train "
+                "on the result with --set corpus.tokenizer=whitespace",
                 name,
-                100 * share,
                 script.name,
-                script.longest,
+                mean,
                 shortened(script.example),
             )
 

@@ -159,7 +159,13 @@ def prepare(
         return EncodedCorpus.load(out)
     if out.exists():
         _check_replaceable(out, overwrite=overwrite)
-    with atomic_directory(out) as aside:
+
+    def check() -> None:
+        """Refuse to replace what another process has prepared meanwhile."""
+        if out.exists() and not _is_same(out, fingerprint):
+            _check_replaceable(out, overwrite=overwrite)
+
+    with atomic_directory(out, check) as aside:
         meta = _make(corpus, vocabulary, files, fingerprint, aside, threads, gather)
         (aside / META_FILE).write_bytes(meta.to_json())
     return EncodedCorpus.load(out)
@@ -425,7 +431,7 @@ def _check_lines(
         paths: its files, for messages.
         is_whole: whether it is the whole text and not one of several shards.
     """
-    if totals.distinct < 2 or not spool.sentences:
+    if not spool.sentences:
         return
     found = single_words(spool.single, spool.sentences, totals.most_frequent)
     if found is None:

@@ -25,9 +25,10 @@ _LOG = logging.getLogger(__name__)
 
 STDIN = "-"
 CHUNK_BYTES = 8 << 20
+_MOST_LINES = 1 << 18  # of a chunk
+_PIECE_BYTES = 1 << 19
 
 _UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
@@ -53,9 +54,10 @@ def expand_paths(patterns: Iterable[str], *, warns: bool = True) -> list[str]:
     for pattern in patterns:
         found = _expand(pattern, skipped)
         if not found:
-            raise CorpusError(
-                f"{pattern}: no files found; check the path (hidden files are skipped)"
+            why = (
+                f"skipped: {listed(skipped)}" if skipped else "hidden files are skipped"
             )
+            raise CorpusError(f"{pattern}: no files found; check the path ({why})")
         files.extend(found)
     if skipped and warns:
         _LOG.warning("skipped paths: %d (%s)", len(skipped), listed(skipped, 5))
@@ -86,7 +88,7 @@ def _files_among(paths: Iterable[str], skipped: list[str]) -> list[str]:
     for path in sorted(paths):
         if Path(path).is_file():
             files.append(path)
-        elif not Path(path).is_dir():
+        else:
             skipped.append(_reason(Path(path)))
     return files
 
@@ -177,7 +179,11 @@ class _Walk:
 
 
 def _reason(path: Path) -> str:
-    what = "a broken link" if path.is_symlink() else "not a regular file"
+    what = "not a regular file"
+    if path.is_dir():
+        what = "a directory; give it itself, or ** to cross directories"
+    elif not path.exists():
+        what = "a broken link"
     return f"{path} ({what})"
 
 
@@ -215,7 +221,7 @@ def read_chunks(
         while data := stream.read(size):
             if first:
                 _refuse_container(data[:HEAD_BYTES], name)
-                start, data = _without_byte_order_mark(data, name)
+                start, data = _without_byte_order_mark(data)
                 first = False
             data = (carry + data).replace(b"\r", b"\n")
             cut = _last_cut(data, cut_here)
@@ -225,11 +231,24 @@ def read_chunks(
                     "check that it is text"
                 )
             if cut:
-                yield _checked(data[:cut], name, start, on_bad_text)
+                yield from _pieces(_checked(data[:cut], name, start, on_bad_text))
                 ended = data[cut - 1] == ord("\n")
             start, carry = start + cut, data[cut:]
         if carry or not ended:
-            yield _checked(carry + b"\n", name, start, on_bad_text)
+            yield from _pieces(_checked(carry + b"\n", name, start, on_bad_text))
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Cut a text of very short lines at line ends, because each line takes memory."""
+    if text.count(b"\n") <= _MOST_LINES:
+        yield text
+        return
+    start = 0
+    while start < len(text):
+        end = text.rfind(b"\n", start, start + _PIECE_BYTES) + 1
+        end = end or text.find(b"\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _last_cut(data: bytes, cut_here: bytes) -> int:
@@ -261,12 +280,12 @@ def _opened(file: str, name: str) -> io.BufferedReader:
 def _refuse_container(head: bytes, name: str) -> None:
     container = container_of(head)
     if container is not None:
-        raise CorpusError(f"{name}: {container.name}, not text; {container.advice}")
+        raise CorpusError(
+            f"{name}: {container.name}, not UTF-8 text; {container.advice}"
+        )
 
 
-def _without_byte_order_mark(data: bytes, name: str) -> tuple[int, bytes]:
-    if data.startswith(_UTF16_BOMS):
-        raise CorpusError(f"{name}: UTF-16 text; convert it to UTF-8 first")
+def _without_byte_order_mark(data: bytes) -> tuple[int, bytes]:
     text = data.removeprefix(_UTF8_BOM)
     return len(data) - len(text), text
 

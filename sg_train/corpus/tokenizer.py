@@ -54,6 +54,12 @@ class WhitespaceTokenizer:
         return token.split()
 
 
+_DOTTED_I = regex.compile("i\N{COMBINING DOT ABOVE}+")
+
+# Normalisation takes time quadratic in the number of marks on a letter.
+_MOST_MARKS = 32
+_LONG_MARKS = regex.compile(rf"(\p{{M}}{{{_MOST_MARKS}}})\p{{M}}+")
+
 # Characters that change how their neighbours look or run, not what is read: soft
 # hyphens, variation selectors, marks of direction, joiners without width.
 _INVISIBLE = regex.compile(
@@ -77,11 +83,11 @@ _MIDDLE_DOT = regex.compile(r"(?<=[\p{Latin}\p{M}])\u2027(?=\p{Latin})")
 # A word begins with a letter or digit; marks, which include Indic vowel signs, follow.
 # U+200C and U+200D join letters in Hindi and Persian spelling.
 _WORD = r"""
-    [\p{L}\p{Nd}] [\p{L}\p{Mn}\p{Mc}\p{Nd}]*
-    (?: ' [\p{L}\p{Nd}] [\p{L}\p{Mn}\p{Mc}\p{Nd}]*
-      | [\u200C\u200D] [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
-      | (?<=[\p{Latin}\p{M}]) · (?=\p{Latin}) [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
-      | (?<=\p{Hebrew}) \u05F4 (?=\p{Hebrew}) [\p{L}\p{Mn}\p{Mc}\p{Nd}]+
+    [\p{L}\p{Nd}〇] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]*
+    (?: ' [\p{L}\p{Nd}〇] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]*
+      | [\u200C\u200D] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]+
+      | (?<=[\p{Latin}\p{M}]) · (?=\p{Latin}) [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]+
+      | (?<=\p{Hebrew}) \u05F4 (?=\p{Hebrew}) [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]+
     )*
 """
 # Flags, keycaps, and pictographs with skin tones, tags and joined parts (UTS #51), less
@@ -137,11 +143,13 @@ class WordsTokenizer:
         """Normalise one folded token and return the words in it."""
         if token.isascii() and token.isalnum() and token.islower():
             return [token]
+        if len(token) > _MOST_MARKS:
+            token = _LONG_MARKS.sub(r"\1", token)
         text = _INVISIBLE.sub("", unicodedata.normalize("NFC", token))
         if self.case == "lower_turkic":
             text = text.replace("I", "ı").replace("İ", "i")
         if self.case != "keep":
-            text = text.lower().replace("i\N{COMBINING DOT ABOVE}", "i")
+            text = _DOTTED_I.sub("i", text.lower())
         text = unicodedata.normalize("NFC", text).translate(_SPELLINGS)
         if not text.isascii():
             text = _APOSTROPHE_INSIDE.sub("'", text)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sg_train.errors import CorpusError
 from sg_train.system.files import atomic_file
 
+_HIGHEST_SUM = 2**62  # so that the counts of a text can be added in int64
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -58,14 +60,22 @@ class Vocabulary:
             counts.append(int(count))
         if len(set(words)) != len(words):
             raise CorpusError(f"{path}: a word occurs twice")
+        if sum(counts) > _HIGHEST_SUM:
+            raise CorpusError(
+                f"{path}: its counts add up to more than {_HIGHEST_SUM}; divide them "
+                "all by the same number"
+            )
         return cls(words, np.array(counts, dtype=np.int64))
 
 
 def is_vocabulary(path: Path) -> bool:
     """Return whether a file looks like a vocabulary."""
     with path.open("rb") as file:
-        word, tab, count = file.readline(10_000).rstrip(b"\n").partition(b"\t")
-    return bool(word and tab and count.isdigit())
+        lines = [file.readline(10_000).rstrip(b"\n") for _ in range(2)]
+    fields = [line.split(b"\t") for line in lines if line]
+    return bool(fields) and all(
+        len(parts) == 2 and parts[0] and parts[1].isdigit() for parts in fields
+    )
 
 
 def rank_words(

@@ -216,7 +216,7 @@ def _is_weights(path: Path) -> bool:
 
 
 def _newest(directory: Path) -> Path:
-    return max(path for path in directory.iterdir() if path.name.isdigit())
+    return checkpoint.checkpoints_in(directory)[-1]
 
 
 def _is_words_of_array(path: Path) -> bool:

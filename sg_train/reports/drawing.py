@@ -12,9 +12,10 @@ import numpy as np
 from sg_train.errors import OutputError, RunError
 from sg_train.reports.labels import place_labels
 from sg_train.runs.metrics import MetricsLine, trained_lines
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, behind_link
 from sg_train.system.optional import require
 from sg_train.vectors.word_map import WordMap
+from sg_train.wording import printable
 
 # Okabe and Ito (2008), for any kind of colour vision; without their yellow.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -68,7 +69,7 @@ def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
         figure = _new_figure(11, 8)
         axes = figure.add_subplot()
         axes.set_axis_off()
-        axes.set_title(title, loc="left", parse_math=False)
+        axes.set_title(printable(title), loc="left", parse_math=False)
         colours = [PALETTE[cluster % len(PALETTE)] for cluster in word_map.clusters]
         axes.scatter(*word_map.places.T, s=_POINT, c=colours, linewidths=0)
         axes.margins(0.06)
@@ -77,7 +78,7 @@ def draw_map(word_map: WordMap, title: str = "") -> tuple[Any, list[str]]:
             axes.text(
                 0,
                 0,
-                word,
+                printable(word),
                 color=colour,
                 ha="center",
                 va="center",
@@ -124,7 +125,7 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
     with _style():
         figure = _new_figure(8, 2.2 * len(panels) + 0.6)
         all_axes = figure.subplots(len(panels), sharex=True)
-        all_axes[0].set_title(title, loc="left", parse_math=False)
+        all_axes[0].set_title(printable(title), loc="left", parse_math=False)
         for axes, key in zip(all_axes, panels[:2], strict=False):
             known = [line for line in lines if getattr(line, key) is not None]
             words = [line.words / 1e6 for line in known]
@@ -152,7 +153,8 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
                 [score for _, score in scored],
                 color=PALETTE[number % len(PALETTE)],
                 marker="osD^vP*"[number % 7],  # not only by colour
-                label=f" {test}",  # matplotlib omits labels that begin with _
+                # matplotlib omits labels that begin with _
+                label=f" {printable(test)}",
             )
         if tests:
             all_axes[-1].set_ylabel("score")
@@ -206,7 +208,7 @@ def save_figure(figure: Any, path: Path) -> None:
     """
     check_picture(path)
     content = to_bytes(figure, path.suffix.lower()[1:])
-    with atomic_file(path) as file:
+    with atomic_file(behind_link(path)) as file:
         file.write(content)
 
 

@@ -9,11 +9,12 @@ from sg_train.config import Config
 from sg_train.reports.drawing import PALETTE, draw_curves, to_bytes
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import MetricsLine, load_metrics, trained_lines
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, behind_link
 from sg_train.system.optional import require
 from sg_train.vectors.evaluation import Score
 from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
+from sg_train.wording import printable
 
 _TEMPLATES = Path(__file__).parent / "page"
 
@@ -69,7 +70,7 @@ def write_report(
     on_map = _map(vectors, min(map_words, len(vectors)))
     data = _words_and_neighbors(vectors, table_words, top, on_map)
     page = environment.get_template("page.html").render(
-        title=title,
+        title=printable(title),
         facts=_facts(vectors, run, lines),
         table_words=table_words,
         map_words=len(on_map),
@@ -80,8 +81,8 @@ def write_report(
         versions=_versions(run) if run else "",
         data=jinja2.utils.htmlsafe_json_dumps(data),
     )
-    with atomic_file(out) as file:
-        file.write(page.encode())
+    with atomic_file(behind_link(out)) as file:
+        file.write(page.encode(errors="backslashreplace"))
 
 
 def _map(vectors: WordVectors, count: int) -> list[tuple[int, float, float, str]]:

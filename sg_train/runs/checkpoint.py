@@ -9,10 +9,11 @@ state.json           format and version; `position`, the number of blocks done, 
                      `parts`, the checksums of u and v; and the checksum of all these
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-import shutil
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +30,7 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from sg_train.errors import OutputError, RunError, SgTrainError
-from sg_train.system.files import atomic_directory, atomic_file
+from sg_train.system.files import atomic_directory, atomic_file, remove_leftovers
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ WEIGHTS_FORMAT = "sg-train weights 1"
 STATE_FILE = "state.json"
 _FORMAT = "sg-train checkpoint"
 VERSION = 1
+_HEAD_BYTES = 512  # of a file, which contain its mark
 _KEPT = 2  # if the newest is damaged, the previous one remains
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -105,7 +107,7 @@ def load(directory: Path) -> tuple[State, dict[str, NDArray[np.float32]]]:
     try:
         state = State(**content)
         checksums = {key: parts[key] for key in "uv"}
-    except (ValidationError, TypeError, KeyError) as error:
+    except (ValidationError, TypeError, KeyError, RecursionError) as error:
         raise RunError(f"{directory / STATE_FILE}: damaged") from error
     weights = load_weights(directory / WEIGHTS_FILE)
     for key, checksum in checksums.items():
@@ -211,25 +213,25 @@ class Checkpoints:
                 damaged.append(path)
                 continue
             for other in damaged:  # else they would count among those that are kept
-                shutil.rmtree(other, ignore_errors=True)
+                _remove(other)
             return path, state, weights
         return None
 
     def clear(self) -> None:
-        """Remove all checkpoints."""
+        """Remove all checkpoints, and their directory if nothing else is in it."""
         self.wait()
         for path in self._all():
-            shutil.rmtree(path, ignore_errors=True)
-        if not self._directory.is_symlink():
-            shutil.rmtree(self._directory, ignore_errors=True)
+            _remove(path)
+        with contextlib.suppress(OSError):
+            remove_leftovers(self._directory)
+            if not self._directory.is_symlink():
+                self._directory.rmdir()
 
     def _write(self, state: State, weights: Weights) -> float:
         began = time.perf_counter()
         path = self._directory / f"{state.position:09d}"
         try:
             self._directory.mkdir(exist_ok=True)
-            for left in self._directory.glob(".*"):  # left by a killed process
-                shutil.rmtree(left, ignore_errors=True)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
         with atomic_directory(path) as aside:
@@ -240,13 +242,22 @@ class Checkpoints:
         except RunError as error:  # the earlier ones stay
             raise OutputError(str(error)) from error
         for old in self._all()[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         return time.perf_counter() - began
 
     def _all(self) -> list[Path]:
-        if not self._directory.is_dir():
-            return []
-        return sorted(p for p in self._directory.iterdir() if p.name.isdigit())
+        return checkpoints_in(self._directory)
+
+
+def checkpoints_in(directory: Path) -> list[Path]:
+    """Return the checkpoints in a directory, the oldest first.
+
+    Only what bears the mark of a checkpoint counts, however damaged; whatever else is
+    in the directory is left alone.
+    """
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if _is_checkpoint(path))
 
 
 def has_any(directory: Path) -> bool:
@@ -255,7 +266,30 @@ def has_any(directory: Path) -> bool:
     >>> has_any(Path("data"))
     False
     """
-    return any(path.name.isdigit() for path in directory.glob("*"))
+    return bool(checkpoints_in(directory))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    if not re.fullmatch("[0-9]+", path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    marks = {STATE_FILE: _FORMAT, WEIGHTS_FILE: WEIGHTS_FORMAT}
+    return any(_begins_with(path / name, mark) for name, mark in marks.items())
+
+
+def _begins_with(file: Path, mark: str) -> bool:
+    try:
+        with file.open("rb") as content:
+            return mark.encode() in content.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, but not what others have put into it."""
+    with contextlib.suppress(OSError):
+        for name in (STATE_FILE, WEIGHTS_FILE):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
 
 
 def _read_state(file: Path) -> dict[str, Any]:
@@ -271,8 +305,11 @@ def _read_state(file: Path) -> dict[str, Any]:
             raise RunError(f"{file}: damaged (its checksum is wrong)")
     except OSError as error:
         raise RunError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{file}: damaged ({error!r})") from error
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError),
+        *(RecursionError, OverflowError),
+    ) as error:
+        raise RunError(f"{file}: damaged ({type(error).__name__})") from error
     del content["format"], content["version"]
     return content
 

@@ -14,10 +14,11 @@ state.json           the final state, written last to mark the run as done
 .lock                held by the process that trains
 """
 
+import contextlib
 import fcntl
+import io
 import os
 import shlex
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ from sg_train.config import Config
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import OutputError, RunError
 from sg_train.runs import checkpoint
+from sg_train.runs.checkpoint import Checkpoints
 from sg_train.runs.record import RunRecord
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, open_to_append
 from sg_train.vectors.formats import FILES
+from sg_train.vectors.formats.projector import remove_projector
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,10 @@ class RunDirectory:
                 f"{self.path}: holds an unfinished run; continue it with sg-train "
                 f"resume {self.quoted}, or start again with --overwrite"
             )
+        raise OutputError(
+            f"{self.path}: holds a run that was stopped before its first checkpoint; "
+            "start again with --overwrite, or give another --out"
+        )
 
     def check_done(self) -> None:
         """Refuse a run that has no weights yet.
@@ -180,8 +187,13 @@ class RunDirectory:
         made = [path for path in (self.path, *self.path.parents) if not path.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = self._lock_file.open("a+")
+            file = io.TextIOWrapper(open_to_append(self._lock_file), write_through=True)
         except OSError as error:
+            if self._lock_file.is_symlink():
+                raise OutputError(
+                    f"{self._lock_file}: a link, which is not followed inside a run; "
+                    "remove it"
+                ) from error
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
         with file:
             try:
@@ -217,18 +229,19 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            files = (self.state_file, self.metrics_file, self.weights_file)
-            others = (
+            for name in (*FILES.values(), "vectors.words.txt"):
+                _remove_vectors(self.path / name)
+            for file in (
+                self.state_file,
+                self.metrics_file,
+                self.weights_file,
                 self.best_file,
-                self.checkpoints_directory,
                 self.initial_words_file,
-            )
-            names = (*FILES.values(), "vectors.words.txt")
-            vectors = [self.path / name for name in names]
-            for old in (*files, *others, self.tensorboard_directory, *vectors):
-                if old.is_dir() and not old.is_symlink():
-                    shutil.rmtree(old)
-                old.unlink(missing_ok=True)
+            ):
+                file.unlink(missing_ok=True)
+            with Checkpoints(self.checkpoints_directory) as checkpoints:
+                checkpoints.clear()
+            _remove_events(self.tensorboard_directory)
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
         self.save_config(config)
@@ -284,6 +297,29 @@ class RunDirectory:
                 f"cannot read {file}: {reason}; it lists the words whose vectors are "
                 "frozen, so train the run again"
             ) from error
+
+
+def _remove_vectors(path: Path) -> None:
+    """Remove an exported file, or the files of a projector directory."""
+    if path.is_dir() and not path.is_symlink():
+        remove_projector(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_events(directory: Path) -> None:
+    """Remove what TensorBoard's writer has written, and leave all other files."""
+    if directory.is_symlink() or not directory.is_dir():
+        return
+    patterns = ("events.out.tfevents.*", "projector_config.pbtxt", "*/*/*.tsv")
+    for file in [file for pattern in patterns for file in directory.glob(pattern)]:
+        if file.is_file():
+            file.unlink()
+    below = [*directory.glob("*/*"), *directory.glob("*"), directory]
+    for place in below:
+        if place.is_dir() and not place.is_symlink():
+            with contextlib.suppress(OSError):  # it holds other files
+                place.rmdir()
 
 
 def _remove_empty(directories: Sequence[Path]) -> None:

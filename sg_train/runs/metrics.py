@@ -74,7 +74,7 @@ def load_metrics(file: Path) -> list[MetricsLine]:
 def _load_line(line: bytes, where: str) -> MetricsLine:
     try:
         return _ADAPTER.validate_json(line)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise RunError(f"{where}: damaged; remove the line") from error
 
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sg_train.choices import Matrix
+from sg_train.config import CorpusConfig
 from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import RunError
 from sg_train.runs.checkpoint import Weights, load_weights
 from sg_train.runs.directory import RunDirectory
+from sg_train.vectors.formats import save_vectors
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -41,12 +43,18 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
     """
     matrix = matrix or run.load_config().export.matrix
     words, weights = load_run_weights(run)
-    vectors = to_vectors(words, weights, matrix, spelling(run.load_config().corpus))
+    vectors = to_vectors(words, weights, matrix, spellings_of(run.load_config().corpus))
     if not np.isfinite(vectors.matrix).all():
         raise RunError(
             f"{run.path}: some of its weights are not finite; train it again"
         )
     return vectors
+
+
+def spellings_of(corpus: CorpusConfig) -> Spellings:
+    """Return how the words of a text may spell a word that is typed another way."""
+    of_text = spelling(corpus)
+    return lambda word: [*of_text(word), *plain_spellings(word)]
 
 
 def to_vectors(
@@ -78,4 +86,5 @@ def export_run(run: RunDirectory) -> None:
         OutputError: the file cannot be written.
     """
     form = run.load_config().export.format
-    load_run_vectors(run).save(run.vectors_file(form), form)
+    vectors = load_run_vectors(run)
+    save_vectors(vectors.words, vectors.matrix, run.vectors_file(form), form)

@@ -33,12 +33,22 @@ _CONVERT = (
     "sg_train.WordVectors(words, matrix).save('vectors.txt')"
 )
 
-PYTORCH = Container("a PyTorch file (zip)", _EXPORT, _CONVERT)
+PYTORCH = Container("a PyTorch file", _EXPORT, _CONVERT)
 NPZ = Container("a numpy archive (.npz)", _EXPORT, _CONVERT)
 
 _OFFICE = Container("an Office document (such as .docx or .xlsx)", _SAVE)
 _ZIP = Container("a zip archive", _UNPACK, _UNPACK)
 _TAR = Container("a tar archive", _UNPACK, _UNPACK)
+_TO_UTF8 = "convert it to UTF-8"
+_UTF16 = Container("UTF-16 text", _TO_UTF8, _TO_UTF8)
+_UTF32 = Container("UTF-32 text", _TO_UTF8, _TO_UTF8)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+_BINARY = Container("binary data", "give text files only")
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f\v\x1c\x1d\x1e\x1f\x1a\x1b"})
+_MOST_CONTROLS = 0.05  # of the bytes; random ones have .08
+_LEAST_JUDGED = 64  # bytes
+_TWICE = Container("compressed data", "decompress it, once more if necessary", _UNPACK)
 _PICTURE = Container("an image", "give text files only")
 
 _SIGNATURES = {
@@ -57,6 +67,13 @@ _SIGNATURES = {
     b"\x93NUMPY": Container("a numpy array", _EXPORT),
     b"7z\xbc\xaf\x27\x1c": Container("a 7z archive", _UNPACK),
     b"Rar!\x1a\x07": Container("a rar archive", _UNPACK),
+    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.": PYTORCH,
+    b"\x1f\x8b\x08": _TWICE,
+    b"\x28\xb5\x2f\xfd": _TWICE,
+    b"\xfd7zXZ\0": _TWICE,
+    b"\x04\x22\x4d\x18": _TWICE,
+    b"\x5d\0\0": _TWICE,
+    b"\x1f\x9d": _TWICE,
     b"PK\x05\x06": Container("an empty zip archive", _UNPACK),
     b"\x89PNG\r\n\x1a\n": _PICTURE,
     b"\xff\xd8\xff": _PICTURE,
@@ -83,12 +100,27 @@ def container_of(head: bytes) -> Container | None:
     """
     if head.startswith(b"PK\x03\x04"):
         return _zip(head)
+    if head.startswith(_UTF32_MARKS):
+        return _UTF32
+    if head.startswith(_UTF16_MARKS) or _is_utf16(head):
+        return _UTF16
     if head[257:262] == b"ustar":
         return _TAR
     for signature, container in _SIGNATURES.items():
         if head.startswith(signature):
             return container
-    return None
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    is_binary = len(head) >= _LEAST_JUDGED and controls > _MOST_CONTROLS * len(head)
+    return _BINARY if is_binary else None
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Return whether nearly every other byte is NUL, as in UTF-16 of Latin letters."""
+    for first in (0, 1):
+        half, other = head[first::2], head[1 - first :: 2]
+        if half.count(0) > 0.7 * len(half) and other.count(0) < 0.1 * len(other):
+            return len(head) > 7
+    return False
 
 
 def _zip(head: bytes) -> Container:

@@ -1,14 +1,29 @@
-"""Files appear whole or not at all: write aside, fsync, rename."""
+"""Files appear whole or not at all: write aside, fsync, rename.
 
+What is written aside is a hidden file or directory in the same place, which its writer
+locks. The name also tells machine and boot, so that what a killed process has left can
+be told from the work of others, and only that is removed.
+"""
+
+import contextlib
+import fcntl
+import io
 import os
+import re
+import secrets
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from sg_train.errors import OutputError
+from sg_train.system.machine import boot_name, boot_time, machine_name
+
+_MARK = "sg-train"
+_LEFTOVER = re.compile(rf"\..+\.{_MARK}\.([0-9a-f]+)\.([0-9a-f]+)\.[0-9a-f]{{16}}")
 
 
 @contextmanager
@@ -16,36 +31,46 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that replaces `path` if the block succeeds.
 
     The bytes go to a hidden file in the same directory first. If the block raises,
-    `path` is left as it was and the hidden file is removed.
+    `path` is left as it was and the hidden file is removed. A link at `path` is
+    replaced and not followed; see `behind_link`. An existing file keeps its
+    permissions.
 
     Raises:
         OutputError: the directory is missing or not writable, or the disk is full.
     """
     if path.exists() and not path.is_file():
         raise OutputError(f"cannot write {path}: not a regular file")
-    target = path.resolve()  # a link stays a link
     with _one_line_errors(path):
-        descriptor, name = tempfile.mkstemp(prefix=_aside(target), dir=target.parent)
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "w+b") as file:
+        mode = _mode_of(path)
+        with _aside(path, 0o666 if mode is None else 0o600) as (aside, descriptor):
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            with os.fdopen(os.dup(descriptor), "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            aside.chmod(0o666 & ~_umask())
-            aside.replace(target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        _fsync_directory(target.parent)
+            aside.replace(path)
+        _fsync(path.parent)
+
+
+def behind_link(path: Path) -> Path:
+    """Return the file that a link of the user's own points to, or the path itself."""
+    return path.resolve() if path.is_symlink() else path
 
 
 @contextmanager
-def atomic_directory(path: Path) -> Iterator[Path]:
+def atomic_directory(
+    path: Path, check: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
     """Yield a new directory that replaces `path` if the block succeeds.
 
     A directory already at `path` is replaced as a whole. If the block raises, it is
     left as it was.
+
+    Args:
+        path: the directory; a link is followed.
+        check: called while no other process can replace `path`, just before it is
+            replaced; whatever it raises is passed on.
 
     Raises:
         OutputError: the parent is not writable or the disk is full.
@@ -53,22 +78,19 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     target = path.resolve()
     with _one_line_errors(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=_aside(target), dir=target.parent))
-        try:
+        with _aside(target, None) as (aside, _):
             yield aside
             for child in aside.iterdir():
-                _fsync(child, os.O_RDONLY)
-            aside.chmod(0o777 & ~_umask())
-            _swap_in(aside, target)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        _fsync_directory(target.parent)
+                _fsync(child)
+            with _locked(target.parent):
+                check()
+                _swap_in(aside, target)
+        _fsync(target.parent)
 
 
 @contextmanager
 def scratch_directory(beside: Path | None) -> Iterator[Path]:
-    """Yield a new directory, and remove it afterwards.
+    """Yield a new directory that only this user can read, and remove it afterwards.
 
     Args:
         beside: path whose parent holds the hidden directory; by default the system's
@@ -77,43 +99,84 @@ def scratch_directory(beside: Path | None) -> Iterator[Path]:
     Raises:
         OutputError: the parent is missing or not writable, or the disk is full.
     """
-    beside = beside or Path(tempfile.gettempdir()) / "sg-train"
-    target = beside.resolve()
-    with _one_line_errors(beside):
-        path = Path(tempfile.mkdtemp(prefix=_aside(target), dir=target.parent))
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+    target = beside or Path(tempfile.gettempdir()) / "scratch"
+    with _one_line_errors(target), _aside(target, None, private=True) as (path, _):
+        inside = path / "scratch"  # not locked itself, so that it can hold others
+        inside.mkdir(mode=0o700)
+        yield inside
 
 
-def _aside(target: Path) -> str:
-    """Return the name prefix of this process's hidden files for a target.
+@contextmanager
+def _aside(
+    target: Path, mode: int | None, *, private: bool = False
+) -> Iterator[tuple[Path, int]]:
+    """Make a hidden file or directory beside `target`, locked until the block ends.
 
-    Hidden files that killed processes have left are removed.
+    It is removed at the end of the block if it is still there.
+
+    Args:
+        target: determines the name.
+        mode: permissions of a file before the umask; None for a directory.
+        private: whether only this user can read the directory.
+
+    Yields:
+        Its path, and a descriptor of it.
     """
-    prefix = f".{target.name}."
-    for path in target.parent.iterdir():
-        name, dot, rest = path.name.rpartition(".")
-        process = name.removeprefix(prefix)
-        if path.name.startswith(prefix) and process.isdigit() and dot and rest:
-            if _is_running(int(process)):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-    return f"{prefix}{os.getpid()}."
-
-
-def _is_running(process: int) -> bool:
+    prefix = f".{target.name}.{_MARK}"
+    remove_leftovers(target.parent)
+    # Only what is locked already has a name by which it may be taken for a leftover.
+    unlocked = target.parent / f"{prefix}.new.{secrets.token_hex(8)}"
+    if mode is None:
+        unlocked.mkdir(mode=0o700 if private else 0o777)
+        descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
+    else:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        descriptor = os.open(unlocked, flags, mode)
+    place = f"{machine_name()}.{boot_name()}.{secrets.token_hex(8)}"
+    aside = target.parent / f"{prefix}.{place}"
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(aside)
+        yield aside, descriptor
+    finally:
+        for path in (unlocked, aside):
+            _remove(path)
+        os.close(descriptor)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what killed processes of this user and machine have left aside."""
+    for path in directory.iterdir():
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None or match[1] != machine_name():
+            continue
+        try:
+            status = path.lstat()
+            is_of_this_boot = match[2] == boot_name()
+            is_old = is_of_this_boot or status.st_mtime < boot_time()
+            if status.st_uid == os.getuid() and is_old and not _is_locked(path):
+                _remove(path)
+        except OSError:  # it has vanished, or is not ours
+            continue
+
+
+def _is_locked(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return True
-    return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _swap_in(aside: Path, path: Path) -> None:
@@ -121,16 +184,25 @@ def _swap_in(aside: Path, path: Path) -> None:
         aside.rename(path)
         return
     # rename() cannot replace a directory that holds files: move it out of the way.
-    old = Path(tempfile.mkdtemp(prefix=_aside(path), dir=path.parent))
-    try:
+    with _aside(path, None) as (old, _):
         path.rename(old / "was")
-        aside.rename(path)
-    except OSError:
-        if (old / "was").exists():
+        try:
+            aside.rename(path)
+        except OSError:
             (old / "was").rename(path)
-        raise
+            raise
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes out of the same block for this directory, if locks work."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        os.close(descriptor)
 
 
 @contextmanager
@@ -142,18 +214,28 @@ def _one_line_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {reason}") from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _mode_of(path: Path) -> int | None:
+    """Return the permissions of a file, or None if there is none."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    return stat.S_IMODE(path.stat().st_mode)
 
 
-def _fsync_directory(path: Path) -> None:
-    _fsync(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a file for reading and appending, but never through a link.
+
+    Raises:
+        OSError: the file is a link, or cannot be opened.
+    """
+
+    def without_links(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+    return io.FileIO(os.fspath(path), "a+", opener=without_links)
 
 
-def _fsync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,13 +1,54 @@
-"""The CPUs and the memory that this process may use."""
+"""The CPUs and the memory that this process may use, and the machine's identity."""
 
+import hashlib
 import math
 import os
+import platform
 import re
+import time
+from functools import cache
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _MEMORY = Path("/proc/meminfo")
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_MACHINE = Path("/etc/machine-id")
+_UPTIME = Path("/proc/uptime")
+
+
+@cache
+def machine_name() -> str:
+    """Return a short name of this machine, or of this container."""
+    return _digest(platform.node() + _read(_MACHINE))
+
+
+@cache
+def boot_name() -> str:
+    """Return a short name of this machine's boot; processes with it share a kernel."""
+    return _digest(_read(_BOOT))
+
+
+def boot_time() -> float:
+    """Return when this machine was booted, in seconds since the epoch.
+
+    It is minus infinity if that is unknown.
+    """
+    try:
+        return time.time() - float(_UPTIME.read_text().split()[0])
+    except (OSError, ValueError):
+        return -math.inf
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def available_cpus() -> int:

@@ -19,7 +19,6 @@ from sg_train.corpus.prepare import (
     prepare_again,
 )
 from sg_train.corpus.sharded import ShardedCorpus
-from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import CorpusError, RunError, SettingsError, TrainingError
@@ -27,8 +26,9 @@ from sg_train.runs import checkpoint
 from sg_train.runs.checkpoint import Checkpoints, State, Weights
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.record import RunRecord
-from sg_train.runs.vectors import export_run
-from sg_train.system.launch import launched
+from sg_train.runs.vectors import export_run, spellings_of
+from sg_train.system.files import scratch_directory
+from sg_train.system.launch import Launch, launched
 from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
 from sg_train.training.initial_vectors import (
@@ -131,7 +131,7 @@ def begin_new(
         initial = None
         if ranks.is_first:
             initial = read_initial_vectors(
-                config.model, corpus.vocabulary.words, spelling(config.corpus)
+                config.model, corpus.vocabulary.words, spellings_of(config.corpus)
             )
         words_only = ranks.from_first(None if initial is None else initial.words_only())
     libraries = ("sg-train", "torch", "numpy", "numba", "pyarrow")
@@ -205,11 +205,8 @@ def is_restart(run: RunDirectory) -> bool:
 
     torchrun repeats the same command after a failure, which then means to resume.
     """
-    now = launched()
-    if now is None or not run.record_file.is_file():
-        return False
-    before = run.load_record().launch
-    if before is None:
+    now, before = launched(), _launch_of(run)
+    if now is None or before is None:
         return False
     if now.agent == before.agent:
         return checkpoint.has_any(run.checkpoints_directory) or run.is_done()
@@ -218,14 +215,29 @@ def is_restart(run: RunDirectory) -> bool:
     return is_same and checkpoint.has_any(run.checkpoints_directory)
 
 
+def is_begun_by_this_launch(run: RunDirectory) -> bool:
+    """Return whether this launch began the run, so that it may begin it again."""
+    now, before = launched(), _launch_of(run)
+    return now is not None and before is not None and now.agent == before.agent
+
+
+def _launch_of(run: RunDirectory) -> Launch | None:
+    return run.load_record().launch if run.record_file.is_file() else None
+
+
 def _needed_only_export(run: RunDirectory) -> bool:
     """Export the vectors if a run lacks only these, and return whether it did."""
     if not run.is_done() or run.is_exported:
         return False
     export_run(run)
     report_drift(run, run.load_config())
-    shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
+    _clear_checkpoints(run)
     return True
+
+
+def _clear_checkpoints(run: RunDirectory) -> None:
+    with Checkpoints(run.checkpoints_directory) as checkpoints:
+        checkpoints.clear()
 
 
 def _find(run: RunDirectory, overrides: Sequence[str]) -> tuple[Resumed, Config] | None:
@@ -240,7 +252,7 @@ def _find(run: RunDirectory, overrides: Sequence[str]) -> tuple[Resumed, Config]
 def _find_state(run: RunDirectory) -> Resumed:
     if run.is_done():
         # A run that was killed at the very end may have left some.
-        shutil.rmtree(run.checkpoints_directory, ignore_errors=True)
+        _clear_checkpoints(run)
         state, weights = checkpoint.load(run.path)
         if state.config["evaluation"]["stop_on"] is not None:
             raise TrainingError(
@@ -322,7 +334,8 @@ def _prepare_again(
 ) -> None:
     """Prepare a run's corpus again, which was deleted."""
     made = run.load_record().corpus
-    _LOG.info("%s: was deleted; preparing it again", path)
+    if made.fingerprint.inputs is not None:
+        _LOG.info("%s: was deleted; preparing it again", path)
     try:
         corpus = prepare_again(made, path, threads, memory_limit)
     except CorpusError as error:
@@ -340,10 +353,11 @@ def _prepare_again(
 
 
 def _check_same(run: RunDirectory, state: State, corpus: Corpus) -> None:
-    for file in changed_inputs(corpus.meta):
+    changed = list(changed_inputs(corpus.meta))
+    if changed and not _gives_the_same(corpus):
         raise CorpusError(
-            f"{file}: has changed since {run.path} began to train on it; restore the "
-            "text or train another run"
+            f"{changed[0]}: has changed since {run.path} began to train on it; restore "
+            "the text or train another run"
         )
     if corpus.checksum != state.corpus["checksum"]:
         again = "prepare the original again"
@@ -358,6 +372,20 @@ def _check_same(run: RunDirectory, state: State, corpus: Corpus) -> None:
             f"{run.vocabulary_file}: has changed since {run.path} began to train; "
             "restore it or train another run"
         )
+
+
+def _gives_the_same(corpus: Corpus) -> bool:
+    """Return whether a text that was touched still gives the same corpus."""
+    if isinstance(corpus, ShardedCorpus):
+        return False
+    with scratch_directory(corpus.path) as scratch:
+        try:
+            again = prepare_again(
+                corpus.meta, scratch / "again", available_cpus(), None
+            )
+        except CorpusError:  # a file is missing, which does not matter
+            return False
+        return again.checksum == corpus.checksum
 
 
 def _with_corpus_settings(config: Config, corpus: Corpus) -> Config:

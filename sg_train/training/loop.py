@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sg_train.blocks import BlockRef
-from sg_train.corpus.spelling import spelling
 from sg_train.engines.base import BlockResult
 from sg_train.errors import Interrupted, OutputError, TrainingError
 from sg_train.runs import checkpoint
 from sg_train.runs.checkpoint import Checkpoints, CorpusState, State, Weights
-from sg_train.runs.vectors import export_run, to_vectors
+from sg_train.runs.vectors import export_run, spellings_of, to_vectors
 from sg_train.system.files import atomic_file
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning
@@ -177,7 +176,7 @@ class Loop:
         with self._progress.pause():
             weights = self._weights()
             words = self._corpus.vocabulary.words
-            spellings = spelling(self._config.corpus)
+            spellings = spellings_of(self._config.corpus)
             matrix = self._config.export.matrix
             vectors = to_vectors(words, weights, matrix, spellings)
             self._progress.add_scores(tests.score(vectors))
@@ -197,7 +196,11 @@ class Loop:
 
     def _stop(self, signal: int) -> None:
         with self._ranks.failing_together():
-            is_saved = self._ranks.from_first(self._checkpoints.wait() is not None)
+            is_written = self._checkpoints.wait() is not None
+            # Somebody may have deleted the run's directory meanwhile.
+            is_saved = self._ranks.from_first(
+                is_written and self._run.config_file.is_file()
+            )
         how = (
             f"saved at {self._position / self._total:.0%}" if is_saved else "not saved"
         )
@@ -271,7 +274,8 @@ class Loop:
         if self._pairs or self._position < self._schedule.blocks:
             return
         ways = ["put more words on each line", "give more text"]
-        if self._config.vocabulary.min_count > 1:
+        meta = self._corpus.meta
+        if meta.words_read is None or meta.words_read > meta.words:
             ways.insert(0, "lower vocabulary.min_count")
         if self._config.sampling.subsample > 0:
             ways.insert(0, "raise sampling.subsample")

@@ -15,7 +15,7 @@ from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 from sg_train.runs.checkpoint import ProgressState
 from sg_train.runs.metrics import MetricsLine
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, open_to_append
 from sg_train.system.ranks import Ranks
 
 _LINES_WANTED = 100
@@ -86,7 +86,7 @@ class Progress:
                 self._lines = len(kept)
                 with atomic_file(metrics_file) as file:
                     file.writelines(kept)
-            self._file = self._path.open("ab", buffering=0)
+            self._file = open_to_append(self._path)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._bar = tqdm(

@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, SamplingConfig
-from sg_train.corpus.spelling import spelling
 from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import RunError, TrainingError
 from sg_train.model import SkipGram
+from sg_train.runs.vectors import spellings_of
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.system.launch import local_rank, local_ranks
 from sg_train.system.machine import available_cpus
@@ -133,7 +133,7 @@ def _make_tests(beginning: Beginning) -> EarlyStopping | None:
         config.evaluation,
         beginning.corpus.vocabulary.words,
         config.export.matrix,
-        spelling(config.corpus),
+        spellings_of(config.corpus),
     )
     if beginning.resumed is not None and beginning.resumed.state.scoring:
         tests.restore(beginning.resumed.state.scoring)

@@ -16,6 +16,8 @@ from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.training.train import resume, train
 
+_MOST_POINTS = 10_000
+
 _PLAIN = re.compile(r"[\w.,+-]+")
 
 
@@ -59,6 +61,13 @@ def train_sweep(
             "corpus.paths: a sweep reads its text several times, which standard input "
             "does not allow; run sg-train prepare first and train on its result"
         )
+    size = math.prod(len(values) for values in config.sweep.values.values())
+    size = min(size, config.sweep.samples or size)
+    if size > _MOST_POINTS:
+        raise SettingsError(
+            f"sweep.values: {size} combinations, but at most {_MOST_POINTS} can be "
+            "trained; give fewer values, or set sweep.samples"
+        )
     points = list(_points(config, out, overwrite=overwrite))
     for point in points:
         if not point.is_done:
@@ -81,7 +90,7 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
         seen.add(of_point.hash())
         run = RunDirectory(where)
         is_done = run.is_done() and not overwrite
-        is_begun = is_done or checkpoint.has_any(run.checkpoints_directory)
+        is_begun = is_done or run.record_file.is_file()
         if is_begun and not overwrite and not _is_of(run, of_point):
             raise OutputError(
                 f"{where}: holds a run with other settings; give --overwrite or "
@@ -102,8 +111,9 @@ def _train_point(point: Point, *, overwrite: bool) -> None:
     run = RunDirectory(point.out)
     if checkpoint.has_any(run.checkpoints_directory) and not overwrite:
         resume(point.out)
-    else:
-        train(point.config, point.out, overwrite=overwrite)
+    else:  # a point that was stopped before its first checkpoint begins again
+        is_begun = run.record_file.is_file()
+        train(point.config, point.out, overwrite=overwrite or is_begun)
 
 
 def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:

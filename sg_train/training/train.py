@@ -17,6 +17,7 @@ from sg_train.training.beginning import (
     Resumed,
     begin_again,
     begin_new,
+    is_begun_by_this_launch,
     is_restart,
 )
 from sg_train.training.initial_vectors import report_drift
@@ -63,11 +64,12 @@ def train(
             restarted = ranks.from_first(ranks.is_first and is_restart(run))
             is_finished = False
             if ranks.is_first:
+                free = overwrite or is_begun_by_this_launch(run)
                 if not restarted:
-                    run.check_free(overwrite=overwrite)
+                    run.check_free(overwrite=free)
                 stack.enter_context(run.locked())
                 if not restarted:
-                    run.check_free(overwrite=overwrite)
+                    run.check_free(overwrite=free)
                 is_finished = restarted and run.is_done() and run.is_exported
             if ranks.from_first(is_finished):
                 return

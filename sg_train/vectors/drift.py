@@ -45,7 +45,7 @@ def measure_drift(before: WordVectors, after: WordVectors) -> Drift:
     >>> round(measure_drift(same, same).cosine, 6)
     1.0
     """
-    words = [word for word in after.words if word in before]
+    words = [word for word in after.words if word in before.ids]
     if not words:
         raise VectorsError("the two sets of vectors share no word")
     if before.dimension != after.dimension:

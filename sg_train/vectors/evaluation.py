@@ -23,7 +23,7 @@ from sg_train.vectors.question_files import (
     read_analogies,
     read_similarity,
 )
-from sg_train.vectors.spelling import plain_spellings
+from sg_train.vectors.spelling import same_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 _LOG = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class _Lookup:
     def __init__(self, vectors: WordVectors, *, match_case: bool) -> None:
         self._fold = str if match_case else str.upper
         # The tokenizer of a run may lower capitals.
-        self._spellings = plain_spellings if match_case else vectors.spellings
+        self._spellings = same_spellings if match_case else vectors.spellings
         self.respelled: dict[str, str] = {}
         self._rows: dict[str, int] = {}
         folded = [self._fold(word) for word in vectors.words]

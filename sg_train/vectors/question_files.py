@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sg_train.errors import VectorsError
+from sg_train.system.containers import HEAD_BYTES, container_of
 
+_LONGEST_FILE = 100_000_000  # bytes
 _SEPARATORS = ("\t", ";", ",")
 
 
@@ -121,7 +123,16 @@ def _short(line: str) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise VectorsError(
+                f"{path}: longer than {_LONGEST_FILE} bytes; give a test file"
+            )
+        container = container_of(content[:HEAD_BYTES])
+        if container is not None:
+            raise VectorsError(f"{path}: {container.name}, not a test file in UTF-8")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise VectorsError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from rapidfuzz.distance import Indel
 
 from sg_train.choices import AnalogyMethod, OnBadRows, VectorFormat
 from sg_train.errors import UnknownWordError, VectorsError
+from sg_train.system.files import behind_link
 from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
 from sg_train.vectors.formats import format_of, load_vectors, save_vectors
 from sg_train.vectors.spelling import Spellings, plain_spellings
@@ -117,7 +118,7 @@ class WordVectors:
         """
         path = Path(path)
         form = format or format_of(path) or "text"
-        save_vectors(self.words, self.matrix, path, form)
+        save_vectors(self.words, self.matrix, behind_link(path), form)
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, dimension {self.dimension})"
@@ -401,6 +402,11 @@ def _check_strings(words: Sequence[str]) -> None:
         if not isinstance(word, str):
             raise VectorsError(
                 f"the word of vector {row + 1} is {word!r}, not a string"
+            )
+        if not word or "\n" in word or "\r" in word:
+            raise VectorsError(
+                f"the word of vector {row + 1} is {word!r}: a word must not be empty "
+                "or contain a line end"
             )
     try:
         "\n".join(words).encode()

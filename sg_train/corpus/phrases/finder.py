@@ -30,7 +30,7 @@ from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.spool import Spool
 from sg_train.errors import CorpusError
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, behind_link
 from sg_train.system.threads import in_order
 
 _WORDS_AT_ONCE = 1 << 21
@@ -75,7 +75,7 @@ class PhrasedText:
             OutputError: the file cannot be written.
         """
         chunks = self._spool.read(_WORDS_AT_ONCE)
-        with atomic_file(path) as file, progress_bar("writing") as bar:
+        with atomic_file(behind_link(path)) as file, progress_bar("writing") as bar:
             for words, text in in_order(self._spell, chunks, threads):
                 file.write(text)
                 bar.update(words)

@@ -15,7 +15,7 @@ from typing import get_args
 from sg_train.choices import PhraseScoring
 from sg_train.corpus.tokenizer import Tokenizer, split_words
 from sg_train.errors import CorpusError, SettingsError
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, behind_link
 
 FORMAT = "sg-train phrases"
 VERSION = 1
@@ -149,7 +149,7 @@ class Phrases:
             OutputError: the file cannot be written.
         """
         head = {"format": FORMAT, "version": VERSION, **asdict(self.settings)}
-        with atomic_file(path) as file:
+        with atomic_file(behind_link(path)) as file:
             file.write(json.dumps(head, ensure_ascii=False).encode() + b"\n")
             for number, phrases in enumerate(self.passes, start=1):
                 for phrase in phrases:

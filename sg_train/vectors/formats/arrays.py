@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_file
-from sg_train.vectors.formats.checks import check_finite, check_read_back
+from sg_train.vectors.formats.checks import check_finite, check_first, check_read_back
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +64,9 @@ def load_safetensors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
                     f"{path}: has format {version!r}, expected {_FORMAT!r}; for a run, "
                     "give its directory, not its weights"
                 )
+            words_kind = file.get_slice("words").get_dtype()
+            if words_kind != "U8":
+                raise VectorsError(f"{path}: `words` is {words_kind}, expected U8")
             text = file.get_tensor("words").tobytes()
             kind = file.get_slice("vectors")
             shape, dtype = kind.get_shape(), kind.get_dtype()
@@ -88,6 +91,7 @@ def save_npy(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> N
     if path.suffix != ".npy":
         raise VectorsError(f"{path}: the name of an npy file must end in .npy")
     _check(words, matrix)
+    check_first(words)
     if _words_file(path).exists() and not path.exists():
         raise VectorsError(
             f"{_words_file(path)}: already exists, but {path} does not; choose another "
@@ -116,14 +120,17 @@ def load_npy(path: Path) -> tuple[list[str], NDArray[np.float32]]:
         ) from error
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
+    except (
+        *(ValueError, EOFError, SyntaxError, tokenize.TokenError),
+        *(OverflowError, MemoryError, TypeError, RecursionError),
+    ) as error:
         raise VectorsError(f"{path}: damaged npy file ({error})") from error
     if matrix.ndim != 2 or matrix.dtype != np.float32:
         raise VectorsError(
             f"{path}: {matrix.ndim} dimensions of {matrix.dtype}, expected 2 of "
             "float32; convert a matrix with numpy's astype('float32')"
         )
-    return _complete(path, text, matrix)
+    return _complete(path, text, matrix, "utf-8-sig")
 
 
 def _check(words: Sequence[str], matrix: NDArray[np.float32]) -> None:
@@ -144,10 +151,10 @@ def _lines(words: Sequence[str]) -> bytes:
 
 
 def _complete(
-    path: Path, text: bytes, matrix: NDArray[np.float32]
+    path: Path, text: bytes, matrix: NDArray[np.float32], encoding: str = "utf-8"
 ) -> tuple[list[str], NDArray[np.float32]]:
     try:
-        words = text.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+        words = text.decode(encoding).replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise VectorsError(f"{path}: its words are not UTF-8") from error
     if words[-1] == "":

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.errors import OutputError, VectorsError
+from sg_train.wording import shortened
 
 _ASCII_SPACE = re.compile(r"\s", re.ASCII)
+_LONGEST = 1 << 15  # bytes
 _ROWS_AT_ONCE = 4096
 
 
@@ -23,13 +25,32 @@ def check_words(words: Sequence[str], matrix: NDArray[np.float32]) -> None:
         VectorsError: a word is empty or contains ASCII white space, or a vector is not
             finite.
     """
+    check_first(words)
     for word in words:
+        if len(word) > _LONGEST and len(word.encode()) > _LONGEST:
+            raise VectorsError(
+                f"{shortened(repr(word))}: longer than {_LONGEST} bytes; save such "
+                "words as safetensors"
+            )
         if not word or _ASCII_SPACE.search(word):
             raise VectorsError(
                 f"{word!r}: this format cannot hold an empty word or one with white "
                 "space; save words with spaces as safetensors or npy"
             )
     check_finite(words, matrix)
+
+
+def check_first(words: Sequence[str]) -> None:
+    """Refuse a first word that begins with a byte order mark, which readers remove.
+
+    Raises:
+        VectorsError: it does.
+    """
+    if words[0].startswith("\ufeff"):
+        raise VectorsError(
+            f"{words[0]!r}: this format cannot hold a first word that begins with a "
+            "byte order mark; save as safetensors"
+        )
 
 
 def check_finite(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.errors import VectorsError
 from sg_train.system.compression import compression_of, decompressed
-from sg_train.system.containers import HEAD_BYTES, container_of
+from sg_train.system.containers import HEAD_BYTES, PYTORCH, container_of
 from sg_train.system.streams import buffered
 from sg_train.vectors.formats import arrays, projector, word2vec
 from sg_train.vectors.formats.word2vec import Table
@@ -51,6 +51,7 @@ _ENDINGS: dict[str, VectorFormat | None] = {
     ".safetensors": "safetensors",
     "": None,  # also a directory for the projector
 }
+_DIGITS = tuple(b"%d" % digit for digit in range(10))  # a binary file of vectors
 _FASTTEXT = (793712314).to_bytes(4, "little")
 _NPY = b"\x93NUMPY"
 _PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -113,10 +114,10 @@ def load_vectors(path: Path, errors: OnBadRows = "strict") -> Table:
                 return arrays.load_npy(path)
             if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
                 return arrays.load_safetensors(path)
-            _refuse_others(start, path)
             file.seek(0)
             kind = compression_of(start)
             if not kind:
+                _refuse_others(start, path)
                 return word2vec.read(file, path, size, errors)
             with decompressed(file, kind, str(path), VectorsError) as content:
                 inside = buffered(content)
@@ -138,7 +139,8 @@ def _find_in(directory: Path) -> Path:
 
 def _refuse_others(start: bytes, path: Path) -> None:
     """Refuse files of other formats, and explain how to convert them."""
-    if start.startswith(_PICKLE):
+    container = container_of(start)
+    if start.startswith(_PICKLE) and container is not PYTORCH:
         raise VectorsError(
             f"{path}: looks like a gensim pickle, which is never loaded because it may "
             "run code; convert it in gensim: "
@@ -146,7 +148,6 @@ def _refuse_others(start: bytes, path: Path) -> None:
         )
     if start.startswith(_FASTTEXT):
         raise VectorsError(f"{path}: a fastText model; give the .vec file beside it")
-    container = container_of(start)
-    if container is not None:
+    if container is not None and not start.startswith(_DIGITS):
         advice = container.vectors_advice
         raise VectorsError(f"{path}: {container.name}, not a vector file; {advice}")

@@ -5,6 +5,7 @@ metadata.tsv          one word per line; a single column has no heading
 projector_config.pbtxt  names the two, for `tensorboard --logdir DIRECTORY`
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,16 @@ _CONFIG = """embeddings {
 def is_projector(path: Path) -> bool:
     """Return whether `save_projector` wrote the directory."""
     return all((path / name).is_file() for name in _FILES)
+
+
+def remove_projector(path: Path) -> None:
+    """Remove what `save_projector` wrote, and the directory if it is then empty."""
+    if not is_projector(path):
+        return
+    for name in _FILES:
+        (path / name).unlink()
+    with contextlib.suppress(OSError):  # it holds other files
+        path.rmdir()
 
 
 def save_projector(

@@ -41,7 +41,8 @@ _BYTES_AT_ONCE = 1 << 22
 _MOST_THREADS = 8  # each takes 20 to 50 MB
 _LONGEST_WORD = 1 << 16  # bytes
 _LONGEST_NUMBER = 32  # bytes
-_WIDEST = 1 << 20  # dimensions
+_LEAST_NUMBERS = 2  # fewer after words may be a text
+_WIDEST = 100_000  # dimensions
 _MARK = b"\xef\xbb\xbf"  # the byte order mark that some editors write
 _OF_NUMBERS = b"0123456789+-.eE"
 
@@ -151,13 +152,16 @@ def read(
         if _is_text(row, dimension):
             return _Reader(path, 2, dimension, rows, size, errors).read_text(file)
         return _Reader(path, 1, dimension, rows, size, errors).read_binary(file)
-    if len(fields) < 2 or not _are_numbers(fields[1:]):
+    dimension = len(fields) - 1
+    if dimension < 1 or not _are_numbers(fields[1:]):
+        dimension = _numbers_at_end(fields)
+    if dimension < 1:
         raise VectorsError(
             f"{path}, line 1: expected the number of vectors and their dimension, or a "
             "word and its numbers; is it a vector file?"
         )
     file = buffered(file, first)
-    return _Reader(path, 1, len(fields) - 1, None, size, errors).read_text(file)
+    return _Reader(path, 1, dimension, None, size, errors).read_text(file)
 
 
 class _BadRow(Exception):  # noqa: N818 (never leaves this module)
@@ -339,7 +343,7 @@ class _Reader:
         if self._read == self._rows and self._errors != "skip":
             raise VectorsError(
                 f"{self._path}, {where}: more vectors than the {self._rows} that line "
-                "1 states"
+                f"1 states; {self._ways(_BadRow())}"
             )
         self._read += 1
         try:
@@ -524,6 +528,14 @@ def _is_number(field: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _numbers_at_end(fields: list[bytes]) -> int:
+    """Return how many numbers follow a word with spaces; 0 if it is no such row."""
+    numbers = 0
+    while numbers < len(fields) - 1 and _are_numbers(fields[-1 - numbers :][:1]):
+        numbers += 1
+    return numbers if numbers > _LEAST_NUMBERS else 0
 
 
 def _are_numbers(fields: list[bytes]) -> bool:
