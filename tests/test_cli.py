@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -703,3 +704,93 @@ def test_a_terminal_sees_a_bar_with_what_matters(text: Path) -> None:
     bar = next(line for line in reversed(lines) if line.startswith("training:"))
     for shown in ("100%", "words/s", "loss ", "rate ", "<00:0"):
         assert shown in bar
+
+
+def test_escapes_do_not_reach_a_terminal_but_do_reach_a_pipe(sg_train: Command) -> None:
+    evil = "a\x1b[2J"
+    WordVectors([evil, "b", "c"], np.eye(3, dtype="f4")).save("v.txt")
+    assert evil in sg_train("neighbors", "v.txt", "b").stdout
+    refused = sg_train.refused("neighbors", "v.txt", "x\x1b]0;t\x07")
+    assert "\x1b" not in refused
+    assert sg_train("plot", "v.txt", "-o", "m.svg").exit_code == 0
+    ElementTree.parse("m.svg")
+    assert ">a\\x1b[2J<" in Path("m.svg").read_text()
+    sent, shown = os.openpty()
+    with os.fdopen(shown, "wb") as terminal:
+        subprocess.run(
+            [sys.executable, "-m", "sg_train", "neighbors", "v.txt", "b"],
+            stdout=terminal,
+            check=True,
+            env=untraced(),
+        )
+        assert b"a\\x1b[2J" in os.read(sent, 10_000)
+    os.close(sent)
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_does_not_stop_the_work(text: Path, closed: str) -> None:
+    command = shlex.join(
+        [sys.executable, "-m", "sg_train", "train", "--corpus", str(text)]
+    )
+    command += f" --out r {shlex.join(TINY)} {closed}>&-"
+    result = subprocess.run(["sh", "-c", command], check=False, env=untraced())
+    assert result.returncode == 0
+    assert Path("r/vectors.txt").exists()
+
+
+def test_a_name_that_is_not_utf8_is_no_trouble(
+    sg_train: Command, trained: Path
+) -> None:
+    odd = Path(os.fsdecode(b"odd-\xff"))
+    trained.rename(odd)
+    assert sg_train("report", odd, "-o", "r.html").exit_code == 0
+    assert "odd-\\udcff" in Path("r.html").read_text()
+    assert sg_train("plot", odd, "-o", "c.svg", "--curves").exit_code == 0
+
+
+def test_a_run_with_a_linked_checkpoints_directory(
+    sg_train: Command, trained: Path
+) -> None:
+    for name in ("2024/a.txt", ".hidden/b.txt", "000000001/c.txt"):
+        Path("precious", name).parent.mkdir(parents=True)
+        Path("precious", name).touch()
+    (trained / "checkpoints").symlink_to(Path("precious").absolute())
+    resumed = sg_train("resume", trained, "--set", "training.epochs=4")
+    assert resumed.exit_code == 0, resumed.output
+    assert {str(path) for path in Path("precious").rglob("*.txt")} == {
+        *("precious/2024/a.txt", "precious/.hidden/b.txt", "precious/000000001/c.txt")
+    }
+
+
+def test_two_texts_prepared_at_once_do_not_replace_each_other(tmp_path: Path) -> None:
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        from sg_train.config import CorpusConfig, VocabularyConfig
+        from sg_train.corpus import prepare
+        make = prepare._make
+        def slow(*arguments):
+            made = make(*arguments)
+            Path(sys.argv[1] + ".made").touch()
+            while not Path("a.txt.made").exists() or not Path("b.txt.made").exists():
+                time.sleep(0.01)
+            return made
+        prepare._make = slow
+        settings = CorpusConfig(paths=[sys.argv[1]])
+        prepare.prepare(settings, VocabularyConfig(min_count=1), Path("c"), 1)
+    """
+    for name in ("a.txt", "b.txt"):
+        Path(name).write_text(f"one two {name}\n" * 9)
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, name],
+            env={**untraced(), "PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("a.txt", "b.txt")
+    ]
+    ends = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    failed = ends[[process.returncode for process in both].index(1)]
+    assert "c: holds a corpus of another text" in failed

@@ -153,3 +153,28 @@ def test_every_setting_is_described() -> None:
         row = next(row for row in rows if f"`{key}`" in row)
         shown = row.split("|")[2].strip().strip("`")
         assert yaml.safe_load(shown) == default
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("corpus: {paths: &a [x]}", "line 1: .*& begins an anchor, .* in quotes"),
+        ("corpus: {paths: *x}", "line 1: .*[*] begins an alias, .* in quotes"),
+        ("corpus: {paths: *.txt}", "line 1: .* after [*] or &; put .* in quotes"),
+    ],
+)
+def test_anchors_and_aliases_are_refused(text: str, complaint: str) -> None:
+    Path("c.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=complaint):
+        Config.load("c.yaml")
+
+
+def test_a_config_without_end_is_refused() -> None:
+    with pytest.raises(SettingsError, match="/dev/zero: longer than 1000000 bytes"):
+        Config.load("/dev/zero")
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Config.load(None, [f"training.epochs={'x' * 100_000}"])
+    assert len(str(caught.value)) < 300

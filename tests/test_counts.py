@@ -3,12 +3,15 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sg_train.corpus.counts import WordCounts
+from sg_train.corpus.spilled_words import SpilledWords
 from sg_train.corpus.splitting import split_text
 from sg_train.corpus.tokenizer import WhitespaceTokenizer, WordsTokenizer
+from sg_train.errors import CorpusError
 
 lines = st.lists(
     st.text(st.sampled_from("ab'’é. \t\u00a0"), max_size=12), min_size=1, max_size=8
@@ -57,3 +60,17 @@ def test_many_distinct_words_outgrow_the_first_table() -> None:
         ids, _ = counter.encode(split_text(text, tokenizer.fold))
         assert np.array_equal(ids, np.arange(200_000))
     assert (counter.counts == 2).all()
+
+
+def test_ids_beyond_32_bits_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = WordCounts(WhitespaceTokenizer(), tmp_path)
+    counts.encode(split_text(b"a b\n", WhitespaceTokenizer.fold))
+    monkeypatch.setattr(SpilledWords, "ids", 2**31 - 3)
+    ids, _ = counts.encode(split_text(b"b\n", WhitespaceTokenizer.fold))
+    assert ids.tolist() == [2**31 - 2]
+    with pytest.raises(CorpusError, match="more than 2147483647 distinct words"):
+        counts.encode(split_text(b"c\n", WhitespaceTokenizer.fold))
+    with pytest.raises(CorpusError, match="more than 2147483647 distinct words"):
+        counts.add(["d"], np.array([1]))

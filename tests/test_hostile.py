@@ -12,15 +12,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sg_train.choices import VectorFormat
 from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus.encoded import EncodedCorpus
+from sg_train.corpus.meta import CorpusMeta
 from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.vocabulary import Vocabulary
@@ -367,3 +371,127 @@ def test_records_of_a_run(damage) -> None:
     Path("r/config.yaml").write_bytes(YAML)
     Path("r/vocabulary.tsv").write_text("a\t1\n")
     look_at(run.path)
+
+
+# --- records of other types, and with other depth -----------------------------------
+
+VALUES: st.SearchStrategy[object] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from(
+        [0, -1, 2**31, 2**63, 2**64, 10**400, 1.5, -1e308, "", "x", "\0"]
+    ),
+    lambda inside: (
+        st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=2), inside)
+    ),
+    max_leaves=4,
+)
+
+
+def places(value: object) -> list[tuple[object, ...]]:
+    """Return the path of each value inside a JSON value, outermost first."""
+    found: list[tuple[object, ...]] = [()]
+    items: list[tuple[object, object]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    return found + [(key, *rest) for key, inner in items for rest in places(inner)]
+
+
+def replaced(value: object, place: tuple[object, ...], new: object) -> object:
+    """Return a JSON value with the value at one place replaced."""
+    if not place:
+        return new
+    copy: Any = value.copy() if isinstance(value, dict | list) else value
+    copy[place[0]] = replaced(copy[place[0]], place[1:], new)
+    return copy
+
+
+@hostile
+@given(data=st.data())
+def test_records_of_other_types(data: st.DataObject) -> None:
+    run = RunDirectory(Path("r"))
+    run.path.mkdir(exist_ok=True)
+    (run.path / "config.yaml").write_bytes(YAML)
+    (run.path / "vocabulary.tsv").write_text("a\t1\n")
+    a_record().save(run.record_file)
+    run.metrics_file.write_bytes(b'{"words": 1, "seconds": 0.5, "loss": 2}\n')
+    weights = dict.fromkeys("uv", VECTORS.matrix)
+    Path("k").mkdir(exist_ok=True)
+    checkpoint.save_weights(Path("k/weights.safetensors"), weights)
+    Path("k/state.json").write_bytes(a_state(3).to_json(weights))
+    if not Path("c").exists():
+        prepare_text(b"a b c a b a\nc c a\n" * 40, "words", "strict")
+    meta = Path("c/meta.json").read_bytes()
+    for file in (
+        *(run.record_file, run.metrics_file),
+        *(Path("k/state.json"), Path("c/meta.json")),
+    ):
+        whole = json.loads(file.read_bytes())
+        place = data.draw(st.sampled_from(places(whole)))
+        changed: Any = replaced(whole, place, data.draw(VALUES))
+        if file.name == "state.json" and isinstance(changed, dict):
+            changed.pop("checksum", None)  # one who crafts a file can compute it
+            changed["checksum"] = checkpoint._checksum_of_json(changed)
+        file.write_text(json.dumps(changed) + "\n")
+    for look in (
+        run.load_record,
+        lambda: load_metrics(run.metrics_file),
+        lambda: checkpoint.load(Path("k")),
+        lambda: EncodedCorpus.load(Path("c")),
+    ):
+        with or_one_line("records of other types"):
+            look()
+    for path in (run.path, Path("k"), Path("c")):
+        look_at(path)
+    Path("c/meta.json").write_bytes(meta)
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_records_of_any_depth(depth: int) -> None:
+    run = RunDirectory(Path("r"))
+    run.path.mkdir()
+    (run.path / "config.yaml").write_bytes(YAML)
+    deep = b"[" * depth + b"]" * depth
+    Path("k").mkdir()
+    Path("c").mkdir()
+    for file in (
+        *(run.record_file, run.metrics_file),
+        *(Path("k/state.json"), Path("c/meta.json")),
+    ):
+        file.write_bytes(deep + b"\n")
+    for look in (
+        run.load_record,
+        lambda: load_metrics(run.metrics_file),
+        lambda: checkpoint.load(Path("k")),
+        lambda: CorpusMeta.load(Path("c")),
+    ):
+        with pytest.raises(SgTrainError):
+            look()
+
+
+def test_words_of_another_type_are_refused() -> None:
+    tensors = {
+        "vectors": torch.ones(2, 2),
+        "words": torch.ones(4, dtype=torch.bfloat16),
+    }
+    safetensors.torch.save_file(
+        tensors, "v.safetensors", {"format": "sg-train vectors 1"}
+    )
+    with pytest.raises(SgTrainError, match="`words` is BF16, expected U8"):
+        load_vectors(Path("v.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "shape", ["(-1, 2)", "(2**70, 2)", "(999999999, 999999999)", "'x'"]
+)
+def test_arrays_of_absurd_shape_are_refused(shape: str) -> None:
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    head += b" " * (118 - len(head) - 1) + b"\n"
+    Path("v.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+    )
+    Path("v.words.txt").write_text("a\nb\n")
+    with or_one_line("npy of absurd shape"), pytest.raises(SgTrainError):
+        load_vectors(Path("v.npy"))

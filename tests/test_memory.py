@@ -21,6 +21,13 @@ def test_needs_grow_with_words_and_dimension() -> None:
     plain = memory_needed(config(sampling={"window": 100}), 1000, autograd.SPEC)
     assert plain["u and v"] == 2 * 4 * 1000 * 100
     assert plain["a block of windows"] > 7e8
+    long = config(
+        corpus={"max_sentence_length": 10**6},
+        sampling={"negatives": 1000},
+        training={"threads": 3},
+    )
+    layout_of_one = 8 + 4 + 4 + 4 + 8 + 4 * 1000  # bits to repeats, and negatives
+    assert memory_needed(long, 1000, fused.SPEC)["sentences"] == 3e6 * layout_of_one
     several = memory_needed(config(), 10**6, fused.SPEC, ranks=2)
     assert sum(several.values()) - sum(large.values()) == 2 * 2 * 4 * 10**6 * 100
 

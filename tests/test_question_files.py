@@ -100,3 +100,12 @@ def test_other_files_are_no_analogy_test(content: str, complaint: str) -> None:
         read_analogies(Path("q"))
     with pytest.raises(VectorsError, match="cannot read missing: No such file"):
         read_analogies(Path("missing"))
+
+
+def test_files_that_are_no_tests_are_named(tmp_path: Path) -> None:
+    for read in (read_similarity, read_analogies):
+        (tmp_path / "t.tsv").write_bytes(b"PK\x03\x04" + bytes(99))
+        with pytest.raises(VectorsError, match="t.tsv: a zip archive, not a test file"):
+            read(tmp_path / "t.tsv")
+        with pytest.raises(VectorsError, match="/dev/zero: longer than"):
+            read(Path("/dev/zero"))

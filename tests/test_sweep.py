@@ -178,3 +178,13 @@ def test_a_sample_of_a_grid_beyond_all_bounds() -> None:
     values = {f"model.x{i}": list(range(60)) for i in range(13)}
     points = list(choose(SweepConfig(values=values, samples=3)))
     assert len({tuple(point.items()) for point in points}) == 3
+
+
+def test_a_sweep_without_bounds_is_refused(config: Config) -> None:
+    values = {
+        "training.seed": list(map(str, range(200))),
+        "model.dimension": ["1"] * 99,
+    }
+    endless = config.with_settings({"sweep.values": values})
+    with pytest.raises(SettingsError, match="19800 combinations, but at most 10000"):
+        train_sweep(endless, Path("s"))

@@ -95,3 +95,11 @@ def test_the_vocabulary_is_that_of_all_totals_at_once(
             assert found.most_frequent == max(
                 w for w, c in counts.items() if c == highest
             )
+
+
+def test_counts_that_cannot_be_added_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "v.tsv").write_text(f"a\t{2**61}\nb\t{2**61}\n")
+    assert len(Vocabulary.load(tmp_path / "v.tsv")) == 2
+    (tmp_path / "v.tsv").write_text(f"a\t{2**62}\nb\t1\n")
+    with pytest.raises(CorpusError, match="counts add up to more than"):
+        Vocabulary.load(tmp_path / "v.tsv")

@@ -174,7 +174,7 @@ def show(
 ) -> None:
     """Print rows, which have the same keys, as JSON or as tab-separated values."""
     if as_json:
-        typer.echo(json.dumps(list(rows), ensure_ascii=False, default=str))
+        _write(json.dumps(list(rows), ensure_ascii=False, default=str))
         return
     lines = [list(map(_in_words, row.values())) for row in rows]
     if heading and rows:
@@ -186,10 +186,14 @@ def show(
             cells = [
                 cell.ljust(width) for cell, width in zip(line, widths, strict=True)
             ]
-            typer.echo("  ".join(cells).rstrip())
+            _write("  ".join(cells).rstrip())
         return
     for line in lines:
-        typer.echo("\t".join(line))
+        _write("\t".join(line))
+
+
+def _write(line: str) -> None:
+    typer.echo(line, color=True)  # else escapes in words would be removed on a pipe
 
 
 def _in_words(value: object) -> str:

@@ -301,6 +301,8 @@ def _parse_yaml(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "nested too deeply or unreadable"
+        if "alphabetic or numeric character" in problem:
+            problem += " after * or &; put a value that begins with one in quotes"
         raise SettingsError(f"{where}{line}: not valid YAML: {problem}") from error
     return "" if value is None else value
 

@@ -13,6 +13,7 @@ engine     blocks on several threads
 from sg_train.config import Config
 from sg_train.engines.base import Engine, EngineSpec, Task
 from sg_train.model import SkipGram
+from sg_train.system.machine import available_cpus
 
 _WIDEST_VECTOR = 16  # float32
 
@@ -33,7 +34,12 @@ def _why_not(config: Config) -> str | None:
 
 def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
     row = -(-config.model.dimension // _WIDEST_VECTOR) * _WIDEST_VECTOR
-    return {"u and v": 2 * 4.0 * vocabulary_size * row}
+    threads = config.training.threads or available_cpus()
+    per_word = 28 + 4 * config.sampling.negatives  # of a sentence, see layout.Sentence
+    return {
+        "u and v": 2 * 4.0 * vocabulary_size * row,
+        "sentences": 1.0 * threads * config.corpus.max_sentence_length * per_word,
+    }
 
 
 def _build(task: Task) -> tuple[SkipGram, Engine]:
