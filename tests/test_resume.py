@@ -241,6 +241,19 @@ def test_a_deleted_corpus_is_prepared_again(part: Path, corpus: Path, caplog) ->
     assert results(part) == results(Path("whole"))
 
 
+def test_a_deleted_run_is_not_said_to_be_saved(corpus: Path) -> None:
+    def delete(done: int) -> None:
+        if done == 9:
+            shutil.rmtree("r")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted) as caught:
+        train_with(lambda engine: Watched(engine, delete), config(corpus), Path("r"))
+    assert str(caught.value) == (
+        "interrupted, not saved, because r was deleted meanwhile"
+    )
+
+
 def test_a_text_that_was_only_touched_is_the_same(part: Path, corpus: Path) -> None:
     train(config(corpus), Path("whole"))
     os.utime(corpus, (1, 1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sg_train.errors import MissingLibraryError, TrainingError
+from sg_train.errors import MissingLibraryError, OutputError, TrainingError
 from sg_train.runs.metrics import MetricsLine
 from sg_train.training.tensorboard import TensorBoardWriter
 from sg_train.vectors.word_vectors import WordVectors
@@ -58,3 +58,14 @@ def test_the_writer_is_closed_when_training_fails(monkeypatch) -> None:
 def test_without_a_directory_there_is_no_writer() -> None:
     with TensorBoardWriter.opened(None) as board:
         assert board is None
+
+
+def test_a_linked_directory_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "board").symlink_to(tmp_path / "outside")
+    with (
+        pytest.raises(OutputError, match="board: a link, which is not followed"),
+        TensorBoardWriter.opened(tmp_path / "board"),
+    ):
+        pass
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -364,3 +364,9 @@ def test_rows_are_judged_across_parts(tmp_path, monkeypatch, at_once: int) -> No
     file.write_bytes(b"a 1 2\n\nb 3 4\nc 5 6\n")
     with pytest.raises(VectorsError, match="line 2: is empty"):
         load_vectors(file)
+
+
+def test_rows_without_bounds_are_refused(tmp_path) -> None:
+    (tmp_path / "v").write_bytes(b"a" + b" 1" * 100_001 + b"\n")
+    with pytest.raises(VectorsError, match="line 1: 100001 numbers, expected at most"):
+        load_vectors(tmp_path / "v")

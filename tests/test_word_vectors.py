@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import gensim
@@ -291,3 +292,23 @@ def test_best_rows_of_blocks_are_those_of_a_whole_sort(data, count, block) -> No
     np.testing.assert_array_equal(
         best.scores, np.take_along_axis(scores, order, axis=1)
     )
+
+
+@pytest.mark.parametrize("form", ["npy", "safetensors"])
+def test_a_mapped_file_that_is_cut_off_is_one_line(vectors, tmp_path, form) -> None:
+    path = tmp_path / f"v.{form}"
+    vectors.save(path)
+    loaded = WordVectors.load(path)
+    before = loaded.neighbors("w1")
+    os.truncate(path, path.stat().st_size // 2)
+    for ask in (
+        lambda: loaded.neighbors("w1"),
+        lambda: loaded.similarity("w1", "w2"),
+        lambda: loaded.neighbor_table(5, 5),
+    ):
+        with pytest.raises(VectorsError, match="was cut off while it was in use"):
+            ask()
+    vectors.save(path)
+    again = WordVectors.load(path)
+    path.unlink()
+    assert again.neighbors("w1") == before

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_WORDS_AT_ONCE = 1 << 22
+_WORDS_AT_ONCE = 1 << 20
 
 
 class Spool:

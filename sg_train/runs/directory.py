@@ -210,9 +210,11 @@ class RunDirectory:
             try:
                 yield
             finally:
-                if made and [x.name for x in self.path.iterdir()] == [
-                    self._lock_file.name
-                ]:
+                if (
+                    made
+                    and self.path.is_dir()
+                    and [x.name for x in self.path.iterdir()] == [self._lock_file.name]
+                ):
                     self._lock_file.unlink()
                     _remove_empty(made)
 

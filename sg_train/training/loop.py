@@ -198,15 +198,16 @@ class Loop:
         with self._ranks.failing_together():
             is_written = self._checkpoints.wait() is not None
             # Somebody may have deleted the run's directory meanwhile.
-            is_saved = self._ranks.from_first(
-                is_written and self._run.config_file.is_file()
-            )
-        how = (
-            f"saved at {self._position / self._total:.0%}" if is_saved else "not saved"
-        )
-        message = (
-            f"interrupted, {how}; continue with sg-train resume {self._run.quoted}"
-        )
+            exists = self._run.config_file.is_file()
+            is_saved, exists = self._ranks.from_first((is_written and exists, exists))
+        how = "not saved"
+        if is_saved:
+            how = f"saved at {self._position / self._total:.0%}"
+        message = f"interrupted, {how}"
+        if exists:
+            message += f"; continue with sg-train resume {self._run.quoted}"
+        else:
+            message += f", because {self._run.path} was deleted meanwhile"
         raise Interrupted(message if self._ranks.is_first else "", signal)
 
     # --- the end -------------------------------------------------------------------

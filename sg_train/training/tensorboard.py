@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sg_train.errors import OutputError
 from sg_train.runs.metrics import MetricsLine
 from sg_train.system.optional import require
 from sg_train.vectors.word_vectors import WordVectors
@@ -33,6 +34,10 @@ class TensorBoardWriter:
         if directory is None:
             yield None
             return
+        if directory.is_symlink():
+            raise OutputError(
+                f"{directory}: a link, which is not followed inside a run; remove it"
+            )
         writer = cls(directory)
         try:
             yield writer

@@ -360,10 +360,12 @@ class WordVectors:
             The row at which a block starts, and the block, (rows, D) float32.
         """
         for first in range(0, len(self), _ROWS_AT_ONCE):
+            _check_mapped(self.matrix)
             yield first, unit(self.matrix[first : first + _ROWS_AT_ONCE])
 
     def unit_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors in `rows`, scaled to length 1."""
+        _check_mapped(self.matrix)
         return unit(self.matrix[rows])
 
     def _best(
@@ -375,6 +377,19 @@ class WordVectors:
             )
         rows = best_rows(scores, not_these, count).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
+
+
+def _check_mapped(matrix: NDArray[np.float32]) -> None:
+    """Refuse a mapped file that has been cut off: reading it would kill the process."""
+    if not isinstance(matrix, np.memmap) or matrix.filename is None:
+        return
+    file = Path(matrix.filename)
+    try:
+        is_whole = file.stat().st_size >= matrix.offset + matrix.nbytes
+    except OSError:  # deleted, but the mapped content remains
+        return
+    if not is_whole:
+        raise VectorsError(f"{file}: was cut off while it was in use; restore the file")
 
 
 def _as_matrix(matrix: ArrayLike) -> NDArray[np.float32]:

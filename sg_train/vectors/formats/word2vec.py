@@ -160,6 +160,10 @@ def read(
             f"{path}, line 1: expected the number of vectors and their dimension, or a "
             "word and its numbers; is it a vector file?"
         )
+    if dimension > _WIDEST:
+        raise VectorsError(
+            f"{path}, line 1: {dimension} numbers, expected at most {_WIDEST}"
+        )
     file = buffered(file, first)
     return _Reader(path, 1, dimension, None, size, errors).read_text(file)
 
