@@ -448,6 +448,23 @@ def test_records_of_other_types(data: st.DataObject) -> None:
     Path("c/meta.json").write_bytes(meta)
 
 
+@hostile
+@given(data=st.data())
+def test_phrases_of_other_types(data: st.DataObject) -> None:
+    found = Phrases(
+        ((Phrase(("a", "b"), 1.5, 3),),), PhraseSettings(connectors=("of",))
+    )
+    found.save(Path("p.tsv"))
+    head, _, rest = Path("p.tsv").read_text().partition("\n")
+    whole = json.loads(head)
+    place = data.draw(st.sampled_from(places(whole)))
+    changed = replaced(whole, place, data.draw(VALUES))
+    Path("p.tsv").write_text(f"{json.dumps(changed)}\n{rest}")
+    with or_one_line("phrases of other types"):
+        assert Phrases.load(Path("p.tsv")).passes == found.passes
+    look_at(Path("p.tsv"))
+
+
 @pytest.mark.parametrize("depth", [500, 100_000])
 def test_records_of_any_depth(depth: int) -> None:
     run = RunDirectory(Path("r"))
