@@ -3,6 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 
+# Marks of direction, and two code points that are never characters.
+_HARMFUL = (
+    "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff"
+)
+
 
 def listed(items: Sequence[object], most: int = 3) -> str:
     """Return the first items, separated by commas, and dots for the others.
@@ -42,8 +47,3 @@ def _escaped(character: str) -> str:
     if not is_harmful or character == "\n":
         return character
     return character.encode("unicode_escape", "surrogatepass").decode()
-
-
-# Marks of direction, and two code points that are never characters.
-_HARMFUL = "\ufffe\uffff"
-_HARMFUL += "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

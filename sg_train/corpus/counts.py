@@ -17,6 +17,8 @@ from sg_train.corpus.splitting import SplitText
 from sg_train.corpus.tokenizer import Tokenizer
 from sg_train.errors import CorpusError
 
+_MOST_IDS = 2**31 - 1
+
 
 def drop_negative(
     ids: NDArray[np.int32], places: NDArray[np.int64]
@@ -28,9 +30,6 @@ def drop_negative(
     """
     dropped = np.flatnonzero(ids < 0)
     return np.delete(ids, dropped), places - np.searchsorted(dropped, places)
-
-
-_MOST_IDS = 2**31 - 1
 
 
 class WordCounts:
@@ -157,8 +156,9 @@ class WordCounts:
         """Return the provisional id of the first word in memory."""
         if self._spilled.ids + len(self.words) > _MOST_IDS:
             raise CorpusError(
-                f"the text has more than {_MOST_IDS} distinct words, each counted as "
-                "often as it went to disk; raise corpus.memory_limit, or split the text"
+                f"the text needs more than {_MOST_IDS} word ids, because a word gets a "
+                "new one each time that memory is full; raise corpus.memory_limit or "
+                "split the text"
             )
         return np.int32(self._spilled.ids)
 

@@ -1,4 +1,4 @@
-"""Notices texts that are not laid out as lines of words separated by spaces.
+"""Detects texts that are not laid out as lines of words separated by spaces.
 
 Such texts can be trained on, but the vectors are not what the user expects.
 """
@@ -52,7 +52,7 @@ class _Script:
 
 
 class UnsegmentedText:
-    """Notices Chinese, Japanese, Thai and the like without spaces between words."""
+    """Detects Chinese, Japanese, Thai and similar text without spaces between words."""
 
     def __init__(self) -> None:
         self._scripts = (

@@ -383,7 +383,7 @@ def _gives_the_same(corpus: Corpus) -> bool:
             again = prepare_again(
                 corpus.meta, scratch / "again", available_cpus(), None
             )
-        except CorpusError:  # a file is missing, which does not matter
+        except CorpusError:  # a file is missing, so the content cannot be compared
             return False
         return again.checksum == corpus.checksum
 

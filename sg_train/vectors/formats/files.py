@@ -70,7 +70,7 @@ def format_of(path: Path) -> VectorFormat | None:
     if ending not in _ENDINGS:
         raise VectorsError(
             f"{path}: {path.suffix} is not the ending of a vector file; use "
-            f"{', '.join(filter(None, _ENDINGS))}, or give the format, too"
+            f"{', '.join(filter(None, _ENDINGS))}, or give the format explicitly"
         )
     return _ENDINGS[ending]
 
