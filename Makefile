@@ -32,7 +32,7 @@ dist: $(VENV)/installed-dev
 
 soak: $(VENV)/installed-dev
 	SG_TRAIN_EXAMPLES_ARE=new SG_TRAIN_EXAMPLES=3000 \
-		$(BIN)/python -m pytest -s -q tests/test_hostile.py
+		$(BIN)/python -m pytest -s -q tests/test_hostile.py tests/test_hostile_runs.py
 	SG_TRAIN_EXAMPLES_ARE=new $(BIN)/python -m pytest -q --numprocesses auto
 	SG_TRAIN_KILLS=100 $(BIN)/python -m pytest -s -q tests/test_resume.py -k killed
 

@@ -36,8 +36,9 @@ def test_blocks_are_the_corpus_cut_between_sentences(
 
 def test_block_size_depends_only_on_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(words: int) -> np.ndarray:
-        corpus = EncodedCorpus(Path(), None, a_meta(words=words))  # type: ignore[arg-type]
+        corpus = EncodedCorpus(Path(), None, a_meta(words=words, sentences=words // 10))  # type: ignore[arg-type]
         np.arange(0, words + 1, 10, dtype="<i8").tofile("offsets.i64")
+        Path("ids.i32").touch()
         return np.diff(corpus.block_starts)
 
     assert cut(30_000).tolist() == [10_000] * 3

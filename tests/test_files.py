@@ -12,7 +12,9 @@ from sg_train.system.files import (
     atomic_directory,
     atomic_file,
     behind_link,
+    check_regular,
     open_to_append,
+    read_regular,
     remove_leftovers,
     scratch_directory,
 )
@@ -269,3 +271,15 @@ def test_a_link_is_not_opened_to_append(tmp_path: Path) -> None:
         with open_to_append(tmp_path / "new") as file:
             file.write(b"x")
     assert (tmp_path / "new").read_bytes() == b"xx"
+
+
+@pytest.mark.parametrize(
+    "read", [read_regular, check_regular, open_to_append], ids=lambda f: f.__name__
+)
+def test_a_pipe_or_device_is_not_opened(read, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a regular file"):
+            read(path)
+    (tmp_path / "file").write_bytes(b"content")
+    assert read_regular(tmp_path / "file") == b"content"

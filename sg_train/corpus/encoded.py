@@ -8,6 +8,7 @@ sentence starts, then the number of words), `vocabulary.tsv` and `meta.json` (se
 
 import os
 import weakref
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from sg_train.blocks import Block
 from sg_train.corpus.meta import CorpusMeta
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError
+from sg_train.system.files import open_regular
 
 IDS_FILE = "ids.i32"
 OFFSETS_FILE = "offsets.i64"
@@ -29,7 +31,7 @@ _BLOCKS_WANTED = 100
 _MIN_BLOCK_WORDS = 10_000
 _MAX_BLOCK_WORDS = 250_000
 
-_OFFSETS_AT_ONCE = 1 << 20
+_OFFSETS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class EncodedCorpus:
         corpus = cls(path, Vocabulary.load(path / VOCABULARY_FILE), meta)
         if len(corpus.vocabulary) != meta.vocabulary:
             raise corpus._damaged(VOCABULARY_FILE)
-        if len(_memory_mapped(path / IDS_FILE, "<i4")) != meta.words:
+        if corpus._size(IDS_FILE) != 4 * meta.words:
             raise corpus._damaged(IDS_FILE)
-        offsets = corpus._offsets
-        if len(offsets) != meta.sentences + 1 or not _rises(offsets, meta.words):
+        if corpus._size(OFFSETS_FILE) != 8 * (meta.sentences + 1):
             raise corpus._damaged(OFFSETS_FILE)
-        _ = corpus.block_starts, corpus._files  # cache those of the files just checked
+        if not corpus._offsets_rise():
+            raise corpus._damaged(OFFSETS_FILE)
         return corpus
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -81,7 +83,7 @@ class EncodedCorpus:
         each, as far as sentence boundaries and the remainder allow (the last block may
         be up to half a block longer or shorter).
         """
-        return self._offsets[self._block_sentences]
+        return self.starts(self._block_sentences)
 
     def block(self, number: int) -> Block:
         """Read block `number` from disk.
@@ -100,7 +102,7 @@ class EncodedCorpus:
         offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1)
         start, end = int(offsets[0]), int(offsets[-1])
         offsets -= start
-        if not _rises(offsets, end - start) or not 0 <= start <= end <= self.words:
+        if not (np.diff(offsets) > 0).all() or not 0 <= start <= end <= self.words:
             raise self._damaged(OFFSETS_FILE)
         ids = self._read(IDS_FILE, "<i4", start, end)
         if ids.min(initial=0) < 0 or ids.max(initial=0) >= len(self.vocabulary):
@@ -114,12 +116,12 @@ class EncodedCorpus:
             (blocks + 1,) the sentence at which each block starts, then the number of
             sentences; a block may be empty.
         """
-        wanted = np.arange(blocks + 1) * self.words // blocks
-        return np.searchsorted(self._offsets, wanted).astype(np.int64)
+        return self._first_at(np.arange(blocks + 1) * self.words // blocks)
 
     def starts(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the position of the word at which each given sentence starts."""
-        return np.asarray(self._offsets[sentences])
+        starts = map(self._start, sentences.tolist())
+        return np.fromiter(starts, np.int64, len(sentences))
 
     @cached_property
     def _block_sentences(self) -> NDArray[np.int64]:
@@ -128,14 +130,35 @@ class EncodedCorpus:
             max(self.words // _BLOCKS_WANTED, _MIN_BLOCK_WORDS), _MAX_BLOCK_WORDS
         )
         wanted = np.arange(0, max(size, self.words - size // 2), size)
-        offsets = self._offsets
-        return np.unique(np.append(np.searchsorted(offsets, wanted), len(offsets) - 1))
+        return np.unique(np.append(self._first_at(wanted), self.meta.sentences))
+
+    def _first_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the first sentence that starts at or after each position."""
+        sentences = range(self.meta.sentences + 1)
+        found = (bisect_left(sentences, at, key=self._start) for at in positions)
+        return np.fromiter(found, np.int64, len(positions))
+
+    def _start(self, sentence: int) -> int:
+        """Return the position at which a sentence starts."""
+        return int(self._read(OFFSETS_FILE, "<i8", sentence, sentence + 1)[0])
+
+    def _offsets_rise(self) -> bool:
+        """Return whether no sentence is empty and the last ends with the last word."""
+        end = 0
+        for first in range(0, self.meta.sentences, _OFFSETS_AT_ONCE):
+            last = min(first + _OFFSETS_AT_ONCE, self.meta.sentences)
+            offsets = self._read(OFFSETS_FILE, "<i8", first, last + 1)
+            if offsets[0] != end or not (np.diff(offsets) > 0).all():
+                return False
+            end = offsets[-1]
+        return bool(end == self.meta.words)
 
     def _read(self, name: str, dtype: str, first: int, last: int) -> NDArray[Any]:
         """Read the items of a file from `first` up to `last`, exclusive.
 
         The file stays open, so that a corpus that replaces this one on disk does not
-        mix with it. A memory map would kill the process if the file were truncated.
+        mix with it. A memory map would kill the process if the file were truncated,
+        and what was read of it would count as memory used.
         """
         items = np.empty(last - first, dtype)
         room, place = memoryview(items.data).cast("B"), first * items.itemsize
@@ -151,13 +174,17 @@ class EncodedCorpus:
             room, place = room[got:], place + got
         return items
 
+    def _size(self, name: str) -> int:
+        """Return a file's size in bytes."""
+        return os.fstat(self._files[name]).st_size
+
     @cached_property
     def _files(self) -> dict[str, int]:
         """File descriptors, closed when the corpus is no longer used."""
         descriptors = {}
         for name in (IDS_FILE, OFFSETS_FILE):
             try:
-                descriptors[name] = os.open(self.path / name, os.O_RDONLY)
+                descriptors[name] = open_regular(self.path / name)
             except OSError as error:
                 raise CorpusError(
                     f"cannot read {self.path / name}: {error.strerror}"
@@ -165,29 +192,8 @@ class EncodedCorpus:
             weakref.finalize(self, os.close, descriptors[name])
         return descriptors
 
-    @property
-    def _offsets(self) -> NDArray[np.int64]:
-        return _memory_mapped(self.path / OFFSETS_FILE, "<i8")
-
     def _damaged(self, name: str) -> CorpusError:
         return CorpusError(
             f"{self.path / name}: damaged; delete {self.path}, then prepare the corpus "
             "again"
         )
-
-
-def _rises(offsets: NDArray[np.int64], end: int) -> bool:
-    """Return whether `offsets` rise from 0 to `end` without an empty sentence."""
-    if offsets[0] != 0 or offsets[-1] != end:
-        return False
-    return all(
-        (np.diff(offsets[first : first + _OFFSETS_AT_ONCE + 1]) > 0).all()
-        for first in range(0, len(offsets) - 1, _OFFSETS_AT_ONCE)
-    )
-
-
-def _memory_mapped(file: Path, dtype: str) -> NDArray[Any]:
-    try:
-        return np.memmap(file, dtype=dtype, mode="r")
-    except (OSError, ValueError) as error:  # ValueError: empty, or last item incomplete
-        raise CorpusError(f"cannot read {file}: {error}") from error

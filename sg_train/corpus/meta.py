@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from sg_train.errors import CorpusError
+from sg_train.system.files import read_regular
 
 FORMAT = "sg-train corpus"
 VERSION = 2
@@ -69,7 +70,7 @@ class CorpusMeta(_Record):
         """
         file = directory / META_FILE
         try:
-            content = json.loads(file.read_bytes())
+            content = json.loads(read_regular(file))
             if content["format"] != FORMAT:
                 raise CorpusError(f"{directory}: not a prepared corpus")
             if content["version"] != VERSION:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.errors import CorpusError
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, read_regular
 
 _HIGHEST_SUM = 2**62  # so that the counts of a text can be added in int64
 
@@ -47,9 +47,10 @@ class Vocabulary:
             CorpusError: the file cannot be read or is not a vocabulary.
         """
         try:
-            text = path.read_bytes().decode()
+            text = read_regular(path).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise CorpusError(f"cannot read {path}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise CorpusError(f"cannot read {path}: {reason}") from error
         words, counts = [], []
         for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
             word, tab, count = line.partition("\t")

@@ -30,7 +30,13 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from sg_train.errors import OutputError, RunError, SgTrainError
-from sg_train.system.files import atomic_directory, atomic_file, remove_leftovers
+from sg_train.system.files import (
+    atomic_directory,
+    atomic_file,
+    check_regular,
+    read_regular,
+    remove_leftovers,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -123,6 +129,7 @@ def load_weights(file: Path) -> dict[str, NDArray[np.float32]]:
         RunError: the file is missing, damaged or of another version.
     """
     try:
+        check_regular(file)
         with safetensors.safe_open(file, framework="numpy") as tensors:
             version = (tensors.metadata() or {}).get("format")
             if version != WEIGHTS_FORMAT:
@@ -278,6 +285,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 def _begins_with(file: Path, mark: str) -> bool:
     try:
+        check_regular(file)
         with file.open("rb") as content:
             return mark.encode() in content.read(_HEAD_BYTES)
     except OSError:
@@ -294,7 +302,7 @@ def _remove(path: Path) -> None:
 
 def _read_state(file: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(file.read_bytes())
+        content: dict[str, Any] = json.loads(read_regular(file))
         if (content["format"], content["version"]) != (_FORMAT, VERSION):
             raise RunError(
                 f"{file}: has format {content['format']} {content['version']}, but "

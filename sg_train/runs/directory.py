@@ -31,7 +31,7 @@ from sg_train.errors import OutputError, RunError
 from sg_train.runs import checkpoint
 from sg_train.runs.checkpoint import Checkpoints
 from sg_train.runs.record import RunRecord
-from sg_train.system.files import atomic_file, open_to_append
+from sg_train.system.files import atomic_file, open_to_append, read_regular
 from sg_train.vectors.formats import FILES
 from sg_train.vectors.formats.projector import remove_projector
 
@@ -292,7 +292,7 @@ class RunDirectory:
         """
         file = self.initial_words_file
         try:
-            return file.read_bytes().decode().removesuffix("\n").split("\n")
+            return read_regular(file).decode().removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise RunError(

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from sg_train.errors import RunError
+from sg_train.system.files import read_regular
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore"))
@@ -62,7 +63,7 @@ def load_metrics(file: Path) -> list[MetricsLine]:
         RunError: the file cannot be read, or another line is damaged.
     """
     try:
-        lines = file.read_bytes().split(b"\n")
+        lines = read_regular(file).split(b"\n")
     except OSError as error:
         raise RunError(f"cannot read {file}: {error.strerror}") from error
     return [

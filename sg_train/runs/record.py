@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sg_train.corpus.meta import CorpusMeta
 from sg_train.errors import RunError
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, read_regular
 from sg_train.system.launch import Launch
 from sg_train.vectors.drift import Drift
 
@@ -56,7 +56,7 @@ class RunRecord(_Record):
             RunError: the file cannot be read, is damaged or of another version.
         """
         try:
-            content: dict[str, Any] = json.loads(file.read_bytes())
+            content: dict[str, Any] = json.loads(read_regular(file))
             # Before 0.1.0 the file did not name its format.
             form = content.get("format", FORMAT), content.get("version", VERSION)
             if form != (FORMAT, VERSION):

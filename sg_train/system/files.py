@@ -6,6 +6,7 @@ be told from the work of others, and only that is removed.
 """
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -221,17 +222,51 @@ def _mode_of(path: Path) -> int | None:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def open_to_append(path: Path) -> io.FileIO:
-    """Open a file for reading and appending, but never through a link.
+def read_regular(path: Path) -> bytes:
+    """Return the content of a regular file.
 
     Raises:
-        OSError: the file is a link, or cannot be opened.
+        OSError: it cannot be read, or is a pipe or a device, which may never end.
+    """
+    with io.FileIO(os.fspath(path), opener=open_regular) as file:
+        return file.read()
+
+
+def check_regular(path: Path) -> None:
+    """Refuse a file that is not a regular one, for libraries that open it themselves.
+
+    Raises:
+        OSError: it cannot be opened, or is a pipe or a device, which may never end.
+    """
+    os.close(open_regular(path))
+
+
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a regular file for reading and appending, but never through a link.
+
+    Raises:
+        OSError: the file is a link, a pipe or a device, or cannot be opened.
     """
 
     def without_links(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+        return open_regular(name, flags | os.O_NOFOLLOW)
 
     return io.FileIO(os.fspath(path), "a+", opener=without_links)
+
+
+def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Open a regular file or a directory and return its descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or is a pipe or a device. Even opening a pipe
+            waits for another process.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return descriptor
 
 
 def _fsync(path: Path) -> None:

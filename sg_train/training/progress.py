@@ -15,7 +15,7 @@ from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 from sg_train.runs.checkpoint import ProgressState
 from sg_train.runs.metrics import MetricsLine
-from sg_train.system.files import atomic_file, open_to_append
+from sg_train.system.files import atomic_file, open_to_append, read_regular
 from sg_train.system.ranks import Ranks
 
 _LINES_WANTED = 100
@@ -215,7 +215,7 @@ class Progress:
 
     def _read_lines(self) -> list[bytes]:
         try:
-            return self._path.read_bytes().splitlines(keepends=True)
+            return read_regular(self._path).splitlines(keepends=True)
         except FileNotFoundError:
             return []
 

@@ -18,7 +18,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from sg_train.errors import VectorsError
-from sg_train.system.files import atomic_file
+from sg_train.system.files import atomic_file, read_regular
 from sg_train.vectors.formats.checks import check_finite, check_first, check_read_back
 
 _LOG = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def load_npy(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     """
     file = _words_file(path)
     try:
-        text = file.read_bytes()
+        text = read_regular(file)
     except OSError as error:
         raise VectorsError(
             f"cannot read {file}, the words of {path}, one per line: {error.strerror}"
