@@ -6,7 +6,9 @@ The first name of a choice is its default, except where a setting says otherwise
 from typing import Literal
 
 Matrix = Literal["u", "v", "sum"]
-VectorFormat = Literal["text", "binary", "glove", "safetensors", "npy", "projector"]
+VectorFormat = Literal[
+    "text", "binary", "glove", "safetensors", "npy", "projector", "fasttext"
+]
 PhraseScoring = Literal["gensim", "word2phrase", "npmi"]
 AnalogyMethod = Literal["add", "multiply"]
 TokenizerName = Literal["words", "whitespace"]

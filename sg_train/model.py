@@ -2,6 +2,7 @@
 
 B  windows in a batch            M  context words per window, at most
 K  negatives per window          D  dimension        V  size of the vocabulary
+U  rows of the input matrix: V, or V and the buckets of n-grams
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from sg_train.config import ModelConfig
 from sg_train.sampling.windows import NO_WORD
+from sg_train.vectors.ngrams import WordRows
 
 _DEFAULTS = ModelConfig()
 
@@ -22,11 +24,12 @@ class SkipGram(nn.Module):
     """Skip-gram with negative sampling (Mikolov et al. 2013, equation 4).
 
     Attributes:
-        u_embeddings: input vectors, (V, D) float32; these are exported.
+        u_embeddings: input matrix, (U, D) float32; its first V rows are the exported
+            vectors or, with n-grams, word_rows of them.
         v_embeddings: output vectors, (V, D) float32.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a setting)
         self,
         embed_size: int,
         embed_dimension: int,
@@ -37,6 +40,7 @@ class SkipGram(nn.Module):
         scale_grad_by_freq: bool = False,
         generator: torch.Generator | None = None,
         weights: tuple[Tensor, Tensor] | None = None,
+        word_rows: WordRows | None = None,
     ) -> None:
         """Make the embeddings and initialise them.
 
@@ -49,7 +53,10 @@ class SkipGram(nn.Module):
             scale_grad_by_freq: whether `scale_gradients` divides the gradient of a row
                 by how often it was looked up.
             generator: source of the initial vectors, by default torch's own.
-            weights: (V, D) float32 each, the memory for u and v; by default new memory.
+            weights: (U, D) and (V, D) float32, the memory for u and v; by default new
+                memory.
+            word_rows: the rows of u that input vectors are composed of; by default one
+                per word.
         """
         super().__init__()
         self.embed_size = embed_size
@@ -57,12 +64,16 @@ class SkipGram(nn.Module):
         self.u_range = u_range
         self.v_range = v_range
         self.scale_grad_by_freq = scale_grad_by_freq
+        self.word_rows = word_rows
+        rows = embed_size + (word_rows.ngrams.buckets if word_rows else 0)
         if weights is None:
-            shape = embed_size, embed_dimension
-            weights = torch.empty(shape), torch.empty(shape)
+            weights = (
+                torch.empty(rows, embed_dimension),
+                torch.empty(embed_size, embed_dimension),
+            )
         self.u_embeddings, self.v_embeddings = (
             nn.Embedding(
-                embed_size,
+                len(weight),
                 embed_dimension,
                 max_norm=max_norm,
                 sparse=True,
@@ -79,10 +90,16 @@ class SkipGram(nn.Module):
             (self.v_embeddings, self.v_range / self.embed_dimension),
         ):
             nn.init.uniform_(embedding.weight, -limit, limit, generator=generator)
+        if self.word_rows is not None:
+            # Rows that are never trained would only add noise to unseen words.
+            unused = np.ones(len(self.u_embeddings.weight), dtype=np.bool_)
+            unused[self.word_rows.rows] = False
+            with torch.no_grad():
+                self.u_embeddings.weight[torch.from_numpy(unused)] = 0
 
     @property
     def matrices(self) -> dict[str, NDArray[np.float32]]:
-        """`u` and `v`, (V, D) float32 each; on the CPU, views of the weights."""
+        """`u`, (U, D), and `v`, (V, D), float32; on the CPU, views of the weights."""
         u, v = (
             embedding.weight.detach().cpu().numpy()
             for embedding in (self.u_embeddings, self.v_embeddings)
@@ -106,7 +123,7 @@ class SkipGram(nn.Module):
         """
         contexts = pos_u.unsqueeze(1) if pos_u.dim() == 1 else pos_u
         targets = torch.cat((pos_v.unsqueeze(1), neg_v), dim=1)
-        u = _look_up(self.u_embeddings, contexts)  # (B, M, D)
+        u = self._input_vectors(contexts)  # (B, M, D)
         v = _look_up(self.v_embeddings, targets)  # (B, 1 + K, D)
         dots = u @ v.transpose(1, 2)  # (B, M, 1 + K)
         losses = -F.logsigmoid(torch.cat((dots[..., :1], -dots[..., 1:]), dim=2))
@@ -114,6 +131,36 @@ class SkipGram(nn.Module):
             targets != NO_WORD
         ).unsqueeze(1)
         return (losses * taking_part).sum()
+
+    def _input_vectors(self, words: Tensor) -> Tensor:
+        """Return the input vectors of `words`, with zeros for NO_WORD.
+
+        With n-grams, a vector is the mean of its rows, but each row gets its whole
+        gradient: the derivative, divided by their number, learns more slowly.
+        """
+        if self.word_rows is None:
+            return _look_up(self.u_embeddings, words)
+        distinct, places = words.unique(return_inverse=True)
+        known = distinct[distinct != NO_WORD].cpu().numpy()
+        starts = self.word_rows.starts
+        counts = starts[known + 1] - starts[known]
+        rows = np.concatenate(
+            [self.word_rows.rows[starts[word] : starts[word + 1]] for word in known]
+        )
+        device = words.device
+        firsts = torch.from_numpy(np.cumsum(counts) - counts).to(device)
+        total = F.embedding_bag(
+            torch.from_numpy(rows.astype(np.int64)).to(device),
+            self.u_embeddings.weight,
+            firsts,
+            mode="sum",
+            sparse=True,
+        )
+        mean = total.detach() / torch.from_numpy(counts).to(total).unsqueeze(1)
+        vectors = mean + (total - total.detach())
+        if len(known) < len(distinct):  # NO_WORD is the lowest
+            vectors = F.pad(vectors, (0, 0, 1, 0))
+        return vectors[places]
 
     @torch.no_grad()
     def scale_gradients(self) -> None:

@@ -81,13 +81,16 @@ def fused_engine(
         model.embed_dimension,
         busiest=busiest,
         has_frozen=frozen is not None,
+        word_rows=model.word_rows,
         **sizes,
     )
     rows = []
-    for embedding in (model.u_embeddings, model.v_embeddings):
-        mine = layout.new_rows()
+    for embedding, mine in (
+        (model.u_embeddings, layout.new_u()),
+        (model.v_embeddings, layout.new_v()),
+    ):
         matrix = torch.from_numpy(mine).view(-1, layout.shape.row)
-        matrix = matrix[: model.embed_size, : model.embed_dimension]
+        matrix = matrix[: len(embedding.weight), : model.embed_dimension]
         matrix.copy_(embedding.weight.detach())
         embedding.weight.data = matrix
         rows.append(mine)
@@ -100,7 +103,8 @@ def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
 
 
 def load_vectors(path: Path) -> WordVectors:
-    return WordVectors(*formats.load_vectors(path))
+    words, matrix, subwords = formats.load_vectors(path)
+    return WordVectors(words, matrix, subwords=subwords)
 
 
 def a_meta(**changes) -> CorpusMeta:

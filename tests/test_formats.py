@@ -80,7 +80,11 @@ def test_a_missing_file_is_one_line(tmp_path) -> None:
         (b"PK\x03\x04rest", "a zip archive, not a vector file; unpack it"),
         (gzip.compress(b"PK\x03\x04rest", mtime=0), "a zip archive, not a vector file"),
         (b"%PDF-1.7", "a PDF document, not a vector file; choose a vector file"),
-        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "a fastText model"),
+        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "damaged fastText model"),
+        (
+            gzip.compress((793712314).to_bytes(4, "little"), mtime=0),
+            "a compressed fastText model; decompress it first",
+        ),
     ],
 )
 def test_other_downloads_are_named(tmp_path, content: bytes, complaint: str) -> None:

@@ -168,7 +168,7 @@ def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
 
     monkeypatch.setattr("sg_train.engines.fused.engine.make_model", no_memory)
     with pytest.raises(
-        TrainingError, match=r"matrices of 30 x 8 \(0.0 GB\): lower mod"
+        TrainingError, match=r"matrices of 60 rows of 8 numbers \(0.0 GB\): lower mod"
     ):
         train(config(text), Path("r"))
 

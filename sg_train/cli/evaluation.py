@@ -46,6 +46,14 @@ def evaluate(
         typer.Option("--match-case", help="Distinguish capital and small letters."),
     ] = False,
     method: Method = "add",
+    unseen: Annotated[
+        bool,
+        typer.Option(
+            "--unseen",
+            help="Also score similarity of words not seen in training, whose vectors "
+            "are made from their n-grams.",
+        ),
+    ] = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +62,7 @@ def evaluate(
     Questions that contain a word without a vector are left out and counted as missing.
     By default the tests are those of the run's config.
     """
-    how = {"match_case": match_case, "method": method}
+    how = {"match_case": match_case, "method": method, "unseen": unseen}
     evaluation = read_tests(vectors, similarity, analogies, restrict, **how)
     if not evaluation.names:
         raise SettingsError("no tests: give --similarity FILE or --analogies FILE")

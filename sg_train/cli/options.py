@@ -104,7 +104,7 @@ def split_known(
     """
     from sg_train.errors import UnknownWordError
 
-    known = [word for word in words if word in vectors]
+    known = [word for word in words if vectors.get(word) is not None]
     unknown = [word for word in dict.fromkeys(words) if word not in known]
     if not unknown:
         return known, None

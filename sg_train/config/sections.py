@@ -26,6 +26,7 @@ from sg_train.choices import (
 
 # YAML scalars are read as text, and the declared type of a setting decides what they
 # mean: `1e-3` is a number, `010` is ten, `on` is a boolean only where one is expected.
+_LONGEST_NGRAM = 100
 _NONE_WORDS = ("", "~", "null", "none")
 
 
@@ -177,6 +178,17 @@ class ModelConfig(Section):
         le=1000,
         description="v starts uniform in ±v_range / dimension",
     )
+    ngrams: Annotated[tuple[int, int] | None, _OrNone] = Field(
+        default=None,
+        description="shortest and longest character n-grams of which input vectors are "
+        "also made, such as `[3, 6]`",
+    )
+    buckets: int = Field(
+        default=300_000,
+        ge=1,
+        le=1 << 30,
+        description="number of vectors that all n-grams share",
+    )
     init_from: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="a run or vector file that provides initial vectors for the words "
@@ -194,6 +206,27 @@ class ModelConfig(Section):
         default=False,
         description="divide a word's gradient by how often it occurs in the batch",
     )
+
+    def input_rows(self, vocabulary_size: int) -> int:
+        """Return U, the rows of the input matrix: of the words, then of the buckets."""
+        return vocabulary_size + (self.buckets if self.ngrams else 0)
+
+    @model_validator(mode="after")
+    def _ngrams_fit(self) -> "ModelConfig":
+        if self.ngrams is None:
+            return self
+        shortest, longest = self.ngrams
+        if not 1 <= shortest <= longest <= _LONGEST_NGRAM:
+            raise ValueError(
+                f"ngrams: [{shortest}, {longest}] are not the shortest and the longest "
+                f"of 1 to {_LONGEST_NGRAM} characters; give two numbers such as [3, 6]"
+            )
+        for name in ("max_norm", "scale_grad_by_freq"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"ngrams and {name}: cannot be combined; remove one of them"
+                )
+        return self
 
     @model_validator(mode="after")
     def _not_both_zero(self) -> "ModelConfig":

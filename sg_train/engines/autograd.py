@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
+import torch.nn.functional as F
 
 from sg_train.blocks import Block, BlockRef
 from sg_train.config import Config
@@ -57,8 +58,13 @@ class AutogradEngine:
         self._optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
         self._frozen = frozen
         self._free = [
-            torch.from_numpy(~rows).to(self._device)
-            for rows in ((frozen.u, frozen.v) if frozen else ())
+            # The rows of buckets, which follow those of the words, are never frozen.
+            F.pad(torch.from_numpy(~rows), (0, len(weight) - len(rows)), value=True).to(
+                self._device
+            )
+            for rows, weight in zip(
+                (frozen.u, frozen.v) if frozen else (), model.parameters(), strict=False
+            )
         ]
 
     def compile(self) -> None:
@@ -127,8 +133,9 @@ class AutogradEngine:
 
 def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
     columns = 2 * config.sampling.window + config.sampling.negatives + 8
+    rows = vocabulary_size + config.model.input_rows(vocabulary_size)
     return {
-        "u and v": 2 * 4.0 * vocabulary_size * config.model.dimension,
+        "u and v": 4.0 * rows * config.model.dimension,
         "a block of windows": 4 * 4.0 * _LARGEST_BLOCK * columns,
     }
 

@@ -26,6 +26,7 @@ from sg_train.config import Config
 from sg_train.model import SkipGram
 from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan
+from sg_train.vectors.ngrams import WordRows
 
 
 class RateLine(NamedTuple):
@@ -117,6 +118,8 @@ class Task:
         threads: how many may train at the same time.
         device: the device that holds the model.
         frozen: rows that stay fixed, if any.
+        word_rows: the rows of u that each word's input vector is made of, if it is
+            made of several.
     """
 
     config: Config
@@ -128,6 +131,7 @@ class Task:
     threads: int
     device: torch.device
     frozen: Frozen | None = None
+    word_rows: WordRows | None = None
 
     @cached_property
     def touches(self) -> Touches:
@@ -172,7 +176,8 @@ def make_model(task: Task, weights: tuple[Tensor, Tensor] | None = None) -> Skip
 
     Args:
         task: its settings and vocabulary.
-        weights: (V, D) float32 each, the memory for u and v; by default new memory.
+        weights: (U, D) and (V, D) float32, the memory for u and v, as in `SkipGram`; by
+            default new memory.
     """
     config = task.config.model
     return SkipGram(
@@ -184,4 +189,5 @@ def make_model(task: Task, weights: tuple[Tensor, Tensor] | None = None) -> Skip
         scale_grad_by_freq=config.scale_grad_by_freq,
         generator=torch.Generator().manual_seed(task.config.training.seed),
         weights=weights,
+        word_rows=task.word_rows,
     ).to(task.device)

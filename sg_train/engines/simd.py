@@ -369,6 +369,48 @@ def store_rows(array: Array, rows: tuple[int, ...], column: int, tile: Tile) -> 
         _inside(array, row + column, len(vector))[:] = vector
 
 
+def _emit_load_columns(typing, array, index, like, lanes):
+    def generate(context, builder, signature, arguments):
+        place = _address(context, builder, signature.args[0], *arguments[:2])
+        vectors = [
+            _load(builder, column, len(lanes))
+            for column in _columns(builder, place, len(like), len(lanes))
+        ]
+        return context.make_tuple(builder, signature.return_type, vectors)
+
+    tile = types.UniTuple(_VectorType(len(lanes)), len(like))
+    return tile(array, types.intp, like, lanes), generate
+
+
+@_compiled_by(_emit_load_columns)
+def load_columns(
+    array: Array, index: int, like: tuple[int, ...], lanes: tuple[int, ...]
+) -> Tile:
+    """Return len(like) vectors that lie one after another, starting at an index."""
+    whole = _inside(array, index, len(like) * len(lanes)).copy()
+    return tuple(whole.reshape(len(like), len(lanes)))
+
+
+def _emit_store_columns(typing, array, index, tile):
+    def generate(context, builder, signature, arguments):
+        place = _address(context, builder, signature.args[0], *arguments[:2])
+        vectors = cgutils.unpack_tuple(builder, arguments[2])
+        lanes = vectors[0].type.count if vectors else 0
+        columns = _columns(builder, place, len(vectors), lanes)
+        for column, vector in zip(columns, vectors, strict=True):
+            _store(builder, vector, column)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, tile), generate
+
+
+@_compiled_by(_emit_store_columns)
+def store_columns(array: Array, index: int, tile: Tile) -> None:
+    """Write the vectors of a tile one after another, starting at an index."""
+    for i, vector in enumerate(tile):
+        _inside(array, index + i * len(vector), len(vector))[:] = vector
+
+
 def _emit_zeros(typing, like, lanes):
     def generate(context, builder, signature, arguments):
         vectors = [_constant(0.0, len(lanes))] * len(like)
@@ -514,6 +556,14 @@ def _row_addresses(
     for row in cgutils.unpack_tuple(builder, arguments[1]):
         index = builder.add(row, arguments[2])
         yield _address(context, builder, kind, arguments[0], index)
+
+
+def _columns(builder: Any, place: Any, count: int, lanes: int) -> list[Any]:
+    """Return the addresses of vectors that lie one after another."""
+    return [
+        builder.gep(place, [ir.Constant(_INT, i * lanes)], inbounds=True)
+        for i in range(count)
+    ]
 
 
 def _load(builder: Any, place: Any, lanes: int) -> Any:

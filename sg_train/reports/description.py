@@ -124,8 +124,8 @@ def _checkpoint(path: Path) -> Facts:
     yield "blocks done", state.position
     yield "pairs", state.pairs
     yield "words trained", state.progress["words"]
-    yield "vocabulary", len(weights["u"])
-    yield "dimension", weights["u"].shape[1]
+    yield "vocabulary", len(weights["v"])
+    yield "dimension", weights["v"].shape[1]
     yield from _settings(Config.from_values(state.config, str(path)))
     yield "corpus", state.corpus["path"]
     yield "corpus checksum", state.corpus["checksum"]
@@ -134,8 +134,8 @@ def _checkpoint(path: Path) -> Facts:
 def _weights(path: Path) -> Facts:
     weights = checkpoint.load_weights(path)
     yield "kind", checkpoint.WEIGHTS_FORMAT
-    yield "vocabulary", len(weights["u"])
-    yield "dimension", weights["u"].shape[1]
+    yield "vocabulary", len(weights["v"])
+    yield "dimension", weights["v"].shape[1]
 
 
 def _phrases(path: Path) -> Facts:
@@ -169,11 +169,14 @@ def _metrics(path: Path) -> Facts:
 
 
 def _vector_file(path: Path) -> Facts:
-    words, matrix = load_vectors(path)
+    words, matrix, subwords = load_vectors(path)
     yield "kind", "vectors"
     yield "words", len(words)
     yield "dimension", matrix.shape[1]
     yield "first words", " ".join(words[:5])
+    if subwords is not None:
+        yield "n-grams", f"{subwords.ngrams.shortest} to {subwords.ngrams.longest}"
+        yield "buckets", subwords.ngrams.buckets
 
 
 def _projector(_: Path) -> Facts:

@@ -53,7 +53,7 @@ def open_words(path: Path) -> Words:
             counts: NDArray[np.int64] | None = vocabulary.counts
             words = vocabulary.words
         else:
-            (words, _), counts = load_vectors(path), None
+            words, counts = load_vectors(path).words, None
         return Words(words, counts, None, None, None, None, CorpusConfig())
     if is_prepared(path):
         meta = CorpusMeta.load(path)

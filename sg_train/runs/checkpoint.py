@@ -123,7 +123,7 @@ def load(directory: Path) -> tuple[State, dict[str, NDArray[np.float32]]]:
 
 
 def load_weights(file: Path) -> dict[str, NDArray[np.float32]]:
-    """Read u and v.
+    """Read u and v; u may have more rows, those of the buckets of n-grams.
 
     Raises:
         RunError: the file is missing, damaged or of another version.
@@ -140,9 +140,16 @@ def load_weights(file: Path) -> dict[str, NDArray[np.float32]]:
             weights = {key: tensors.get_tensor(key) for key in "uv"}
     except (OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{file}: damaged ({error})") from error
-    kinds = {(matrix.shape, str(matrix.dtype)) for matrix in weights.values()}
-    if len(kinds) > 1 or any(m.ndim != 2 or m.dtype != "f4" for m in weights.values()):
-        raise RunError(f"{file}: u and v must be float32 matrices of the same shape")
+    u, v = weights["u"], weights["v"]
+    if (
+        any(matrix.ndim != 2 or matrix.dtype != "f4" for matrix in (u, v))
+        or u.shape[1] != v.shape[1]
+        or len(u) < len(v)
+    ):
+        raise RunError(
+            f"{file}: u and v must be float32 matrices of the same width, u with at "
+            "least the rows of v"
+        )
     return weights
 
 

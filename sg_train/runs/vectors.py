@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sg_train.choices import Matrix
-from sg_train.config import CorpusConfig
+from sg_train.config import CorpusConfig, ModelConfig
 from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import RunError
 from sg_train.runs.checkpoint import Weights, load_weights
 from sg_train.runs.directory import RunDirectory
-from sg_train.vectors.formats import save_vectors
+from sg_train.vectors.ngrams import Ngrams, Subwords, WordRows
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 
 
 def load_run_weights(run: RunDirectory) -> tuple[Sequence[str], Weights]:
-    """Read the words, V of them, and both matrices, `u` and `v`, (V, D) float32.
+    """Read the words, V of them, and both matrices, float32.
+
+    `v` is (V, D), and so is `u`, unless the run has n-grams: then the rows of their
+    buckets follow.
 
     Raises:
         CorpusError: the vocabulary is damaged.
@@ -26,12 +30,37 @@ def load_run_weights(run: RunDirectory) -> tuple[Sequence[str], Weights]:
     run.check_done()
     words = Vocabulary.load(run.vocabulary_file).words
     weights = load_weights(run.weights_file)
-    if len(words) != len(weights["u"]):
+    input_rows = run.load_config().model.input_rows(len(words))
+    if (len(weights["u"]), len(weights["v"])) != (input_rows, len(words)):
         raise RunError(
             f"{run.path}: {len(words)} words in the vocabulary, but "
-            f"{len(weights['u'])} vectors; train the run again"
+            f"{len(weights['v'])} vectors; train the run again"
         )
     return words, weights
+
+
+def ngrams_of(model: ModelConfig) -> Ngrams | None:
+    """Return the n-grams of which a config's input vectors are made, if any."""
+    return Ngrams(*model.ngrams, model.buckets) if model.ngrams else None
+
+
+def word_rows_of(run: RunDirectory, words: Sequence[str]) -> WordRows | None:
+    """Return the rows of u that each of a run's words is made of, if several.
+
+    Words whose vectors were frozen have only their own row.
+
+    Raises:
+        RunError: the run does not record which words were frozen.
+    """
+    config = run.load_config()
+    ngrams = ngrams_of(config.model)
+    if ngrams is None:
+        return None
+    whole = None
+    if config.model.init_from is not None and config.training.freeze_words != 0:
+        frozen = frozenset(run.load_initial_words())
+        whole = np.fromiter((word in frozen for word in words), bool, len(words))
+    return WordRows.of_words(words, ngrams, whole)
 
 
 def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVectors:
@@ -43,7 +72,14 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
     """
     matrix = matrix or run.load_config().export.matrix
     words, weights = load_run_weights(run)
-    vectors = to_vectors(words, weights, matrix, spellings_of(run.load_config().corpus))
+    vectors = to_vectors(
+        words,
+        weights,
+        matrix,
+        spellings_of(run.load_config().corpus),
+        word_rows_of(run, words),
+        Vocabulary.load(run.vocabulary_file).counts,
+    )
     if not np.isfinite(vectors.matrix).all():
         raise RunError(
             f"{run.path}: some of its weights are not finite; train it again"
@@ -62,21 +98,32 @@ def to_vectors(
     weights: Weights,
     matrix: Matrix,
     spellings: Spellings = plain_spellings,
+    word_rows: WordRows | None = None,
+    counts: NDArray[np.int64] | None = None,
 ) -> WordVectors:
     """Join words and weights.
 
     Args:
         words: V of them.
-        weights: `u` and `v`, (V, D) float32.
+        weights: `u` and `v`, float32; see `load_run_weights`.
         matrix: which of them, or their sum.
         spellings: returns other spellings of an unknown word.
+        word_rows: the rows of u that each word is made of, if several; then u also
+            gives vectors to unseen words.
+        counts: (V,) how often each word occurs, if known.
 
     >>> ones = np.ones((1, 2), dtype=np.float32)
     >>> to_vectors(["a"], {"u": ones, "v": ones}, "sum")["a"]
     array([2., 2.], dtype=float32)
     """
-    chosen = weights["u"] + weights["v"] if matrix == "sum" else weights[matrix]
-    return WordVectors(words, chosen, spellings)
+    u, v, subwords = weights["u"], weights["v"], None
+    if word_rows is not None and matrix != "v":
+        if matrix == "u":
+            of_buckets = word_rows.by_bucket(u)
+            subwords = Subwords(word_rows.ngrams, of_buckets, counts, v)
+        u = word_rows.compose(u)
+    chosen = {"u": u, "v": v}[matrix] if matrix != "sum" else u + v
+    return WordVectors(words, chosen, spellings, subwords)
 
 
 def export_run(run: RunDirectory) -> None:
@@ -86,5 +133,4 @@ def export_run(run: RunDirectory) -> None:
         OutputError: the file cannot be written.
     """
     form = run.load_config().export.format
-    vectors = load_run_vectors(run)
-    save_vectors(vectors.words, vectors.matrix, run.vectors_file(form), form)
+    load_run_vectors(run).save(run.vectors_file(form), form)

@@ -8,14 +8,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from sg_train.config import Config, ModelConfig
 from sg_train.errors import SettingsError, SgTrainError, VectorsError
 from sg_train.model import SkipGram
 from sg_train.runs.directory import RunDirectory
-from sg_train.runs.vectors import load_run_vectors, load_run_weights
+from sg_train.runs.vectors import (
+    load_run_vectors,
+    load_run_weights,
+    ngrams_of,
+    to_vectors,
+    word_rows_of,
+)
 from sg_train.vectors.drift import measure_drift
 from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.ngrams import Subwords
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
 from sg_train.wording import listed
@@ -33,12 +41,15 @@ class InitialVectors:
         u: (n, D) float32, their input vectors; None if only the words are known: on
             ranks other than the first, and in a resumed run.
         v: (n, D) float32, their output vectors; None as above, or without `has_v`.
+        buckets: (B, D) float32, the vectors of n-grams from the same source; None as
+            above, or if source and run do not have the same n-grams and buckets.
     """
 
     words: Sequence[str]
     has_v: bool
     u: NDArray[np.float32] | None = None
     v: NDArray[np.float32] | None = None
+    buckets: NDArray[np.float32] | None = None
 
     def rows(
         self, vocabulary: Sequence[str]
@@ -50,19 +61,41 @@ class InitialVectors:
 
     def words_only(self) -> "InitialVectors":
         """Return the words without their vectors."""
-        return replace(self, u=None, v=None)
+        return replace(self, u=None, v=None, buckets=None)
 
     def copy_into(self, model: SkipGram, vocabulary: Sequence[str]) -> None:
-        """Copy the vectors into the model's rows; all other rows stay unchanged."""
-        rows = torch.from_numpy(np.flatnonzero(self.rows(vocabulary)[0]))
-        for embedding, matrix in (
-            (model.u_embeddings, self.u),
-            (model.v_embeddings, self.v),
-        ):
-            if matrix is not None:
-                with torch.no_grad():
-                    weight = embedding.weight
-                    weight[rows] = torch.from_numpy(matrix).to(weight.device)
+        """Copy the vectors into the model's rows; all other rows stay unchanged.
+
+        With n-grams, a word's own row becomes such that the mean of its rows is the
+        given vector; if the vectors of n-grams are given as well, words without a given
+        vector begin with the mean of those of their n-grams.
+        """
+        is_given = self.rows(vocabulary)[0]
+        given, others = np.flatnonzero(is_given), np.flatnonzero(~is_given)
+        u, word_rows = self.u, model.word_rows
+        if u is not None and word_rows is not None:
+            size = len(vocabulary)
+            if self.buckets is not None:
+                every = np.arange(size, size + word_rows.ngrams.buckets)
+                _set_rows(model.u_embeddings, every, word_rows.by_row(self.buckets))
+            buckets = model.matrices["u"][size:]
+            u = word_rows.own_rows(given, u, buckets)
+            if self.buckets is not None:
+                of_ngrams = word_rows.ngram_means(others, buckets)
+                some = word_rows.counts[others] > 1
+                _set_rows(model.u_embeddings, others[some], of_ngrams[some])
+        if u is not None:
+            _set_rows(model.u_embeddings, given, u)
+        if self.v is not None:
+            _set_rows(model.v_embeddings, given, self.v)
+
+
+def _set_rows(
+    embedding: nn.Embedding, rows: NDArray[np.int64], values: NDArray[np.float32]
+) -> None:
+    with torch.no_grad():
+        weight = embedding.weight
+        weight[torch.from_numpy(rows)] = torch.from_numpy(values).to(weight.device)
 
 
 def read_initial_vectors(
@@ -89,7 +122,7 @@ def read_initial_vectors(
     if config.init_from is None:
         return None
     path = Path(config.init_from)
-    words, u, v = _read(path)
+    words, u, v, subwords = _read(path)
     if u.shape[1] != config.dimension:
         raise SettingsError(
             f"model.init_from={path}: has vectors of length {u.shape[1]}, not "
@@ -109,6 +142,9 @@ def read_initial_vectors(
         has_v,
         _finite(u[rows], path),
         _finite(v[rows], path) if v is not None and has_v else None,
+        _finite(subwords.matrix, path)
+        if subwords is not None and subwords.ngrams == ngrams_of(config)
+        else None,
     )
     unused = [words[row] for row in np.setdiff1d(np.arange(len(words)), rows).tolist()]
     _log_matches(initial, unused, vocabulary, path)
@@ -161,7 +197,7 @@ def report_drift(run: RunDirectory, config: Config) -> None:
     if config.model.init_from is None:
         return
     try:
-        words, u, _ = _read(Path(config.model.init_from))
+        words, u, *_ = _read(Path(config.model.init_from))
         drift = measure_drift(WordVectors(words, u), load_run_vectors(run, "u"))
     except SgTrainError as error:
         _LOG.warning("%s: drift was not measured: %s", run.path, error)
@@ -209,8 +245,17 @@ def _finite(matrix: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
 
 def _read(
     path: Path,
-) -> tuple[Sequence[str], NDArray[np.float32], NDArray[np.float32] | None]:
+) -> tuple[
+    Sequence[str],
+    NDArray[np.float32],
+    NDArray[np.float32] | None,
+    Subwords | None,
+]:
+    """Return words and their vectors, u, v and those of n-grams, if known."""
     if path.is_dir():
-        words, weights = load_run_weights(RunDirectory.open(path))
-        return words, weights["u"], weights["v"]
-    return *load_vectors(path), None
+        run = RunDirectory.open(path)
+        words, weights = load_run_weights(run)
+        vectors = to_vectors(words, weights, "u", word_rows=word_rows_of(run, words))
+        return words, vectors.matrix, weights["v"], vectors.subwords
+    words, u, subwords = load_vectors(path)
+    return words, u, None, subwords

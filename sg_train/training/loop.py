@@ -178,7 +178,8 @@ class Loop:
             words = self._corpus.vocabulary.words
             spellings = spellings_of(self._config.corpus)
             matrix = self._config.export.matrix
-            vectors = to_vectors(words, weights, matrix, spellings)
+            word_rows = self._model.word_rows
+            vectors = to_vectors(words, weights, matrix, spellings, word_rows)
             self._progress.add_scores(tests.score(vectors))
             if tests.is_best:
                 try:

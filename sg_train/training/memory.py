@@ -7,6 +7,8 @@ from sg_train.system.machine import available_memory
 
 _FLOAT = 4
 _LIBRARIES = 450e6  # the process with torch, numba and pyarrow loaded, but no data
+_INT = 4
+_NGRAMS_PER_WORD = 50  # of 3 to 6 characters, long words included
 _PER_WORD = 200  # the word itself, its place in lists and tables, limits and aliases
 
 
@@ -21,11 +23,13 @@ def memory_needed(
         spec: the engine that trains it.
         ranks: how many processes train together; the result is for one of them.
     """
-    matrices = 2.0 * _FLOAT * vocabulary_size * config.model.dimension
+    rows = vocabulary_size + config.model.input_rows(vocabulary_size)
+    matrices = 1.0 * _FLOAT * rows * config.model.dimension
+    per_word = _PER_WORD + (_NGRAMS_PER_WORD * _INT if config.model.ngrams else 0)
     needed = {
         "libraries": _LIBRARIES,
         **spec.memory(config, vocabulary_size),
-        "words and tables": float(_PER_WORD * vocabulary_size),
+        "words and tables": float(per_word * vocabulary_size),
         "a checkpoint while it is written": 3 * matrices,
     }
     if ranks > 1:
@@ -52,9 +56,10 @@ def check_memory(
         for purpose, size in by_purpose.items()
         if size >= 5e7
     )
+    buckets = ", model.buckets" if config.model.ngrams else ""
     raise TrainingError(
         f"not enough memory: {vocabulary_size} words of dimension "
         f"{config.model.dimension} need {needed / 1e9:.1f} GB ({listed}), but only "
-        f"{free / 1e9:.1f} GB is free; lower model.dimension or "
+        f"{free / 1e9:.1f} GB is free; lower model.dimension{buckets} or "
         "vocabulary.max_vocabulary, or raise vocabulary.min_count"
     )

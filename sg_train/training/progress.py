@@ -1,5 +1,6 @@
 """How a run reports its progress: a bar on the terminal, and metrics.jsonl."""
 
+import io
 import logging
 import os
 import time
@@ -86,7 +87,11 @@ class Progress:
                 self._lines = len(kept)
                 with atomic_file(metrics_file) as file:
                     file.writelines(kept)
-            self._file = open_to_append(self._path)
+            self._file = (
+                io.FileIO(os.devnull, "a")
+                if metrics_file is None
+                else open_to_append(metrics_file)
+            )
         except OSError as error:
             raise self._cannot_write(error) from error
         self._bar = tqdm(

@@ -16,7 +16,7 @@ from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import RunError, TrainingError
 from sg_train.model import SkipGram
-from sg_train.runs.vectors import spellings_of
+from sg_train.runs.vectors import ngrams_of, spellings_of
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.system.launch import local_rank, local_ranks
 from sg_train.system.machine import available_cpus
@@ -27,6 +27,7 @@ from sg_train.training.initial_vectors import InitialVectors
 from sg_train.training.memory import check_memory
 from sg_train.training.requirements import open_device
 from sg_train.training.schedule import LinearSchedule
+from sg_train.vectors.ngrams import WordRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
             config.training.epochs,
             corpus.block_starts,
         )
+        frozen = _freeze(config, corpus.vocabulary.words, schedule, beginning.initial)
         task = Task(
             config=config,
             counts=corpus.vocabulary.counts,
@@ -80,9 +82,8 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
             schedule=schedule,
             threads=threads_of(config),
             device=device,
-            frozen=_freeze(
-                config, corpus.vocabulary.words, schedule, beginning.initial
-            ),
+            frozen=frozen,
+            word_rows=_word_rows(config, corpus.vocabulary.words, frozen),
         )
         with _memory_errors(config, len(corpus.vocabulary)):
             model, engine = spec.build(task)
@@ -158,6 +159,16 @@ def _freeze(
     return Frozen(*initial.rows(vocabulary), during)
 
 
+def _word_rows(
+    config: Config, words: Sequence[str], frozen: Frozen | None
+) -> WordRows | None:
+    """Return the rows of u that each word is made of; frozen words have no n-grams."""
+    ngrams = ngrams_of(config.model)
+    if ngrams is None:
+        return None
+    return WordRows.of_words(words, ngrams, frozen.u if frozen else None)
+
+
 def _share_out(
     task: Task,
     spec: EngineSpec,
@@ -208,10 +219,11 @@ def _memory_errors(config: Config, vocabulary_size: int) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         dimension = config.model.dimension
-        gigabytes = 2 * 4 * vocabulary_size * dimension / 1e9
+        rows = vocabulary_size + config.model.input_rows(vocabulary_size)
+        buckets = ", model.buckets" if config.model.ngrams else ""
         raise TrainingError(
-            f"not enough memory for two matrices of {vocabulary_size} x {dimension} "
-            f"({gigabytes:.1f} GB): lower model.dimension or "
+            f"not enough memory for matrices of {rows} rows of {dimension} numbers "
+            f"({4 * rows * dimension / 1e9:.1f} GB): lower model.dimension{buckets} or "
             "vocabulary.max_vocabulary, or raise vocabulary.min_count"
         ) from error
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sg_train.choices import AnalogyMethod
 from sg_train.errors import VectorsError
-from sg_train.vectors.cosine import analogy_scores
+from sg_train.vectors.cosine import analogy_scores, unit
 from sg_train.vectors.question_files import (
     AnalogyTest,
     SimilarityTest,
@@ -29,6 +29,7 @@ from sg_train.vectors.word_vectors import WordVectors
 _LOG = logging.getLogger(__name__)
 
 _QUESTIONS_AT_ONCE = 256
+_WITH_UNSEEN = "with unseen"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Score:
 
     Attributes:
         test: the file's name without its extension.
-        section: section of an analogy test; `total` for all of them, empty for
-            similarity.
+        section: section of an analogy test; `total` for all of them; empty for
+            similarity, `with unseen` for similarity of unseen words too.
         measure: `spearman` or `accuracy`.
         value: None if nothing could be scored.
         scored: number of questions scored.
@@ -68,6 +69,7 @@ class Evaluation:
         restrict: use only this many of the most frequent words; None for all.
         match_case: treat words that differ only in case as different words.
         method: how to answer analogies.
+        unseen: also score similarity with words that only have n-grams.
     """
 
     similarity: Sequence[SimilarityTest] = ()
@@ -75,6 +77,7 @@ class Evaluation:
     restrict: int | None = None
     match_case: bool = False
     method: AnalogyMethod = "add"
+    unseen: bool = False
     _reported: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @classmethod
@@ -86,6 +89,7 @@ class Evaluation:
         restrict: int | None = None,
         match_case: bool = False,
         method: AnalogyMethod = "add",
+        unseen: bool = False,
     ) -> "Evaluation":
         """Read the tests from files.
 
@@ -102,6 +106,7 @@ class Evaluation:
             restrict,
             match_case,
             method,
+            unseen,
         )
 
     @property
@@ -113,13 +118,23 @@ class Evaluation:
         ]
 
     def __call__(self, vectors: WordVectors) -> list[Score]:
-        """Score vectors on every test, in the given order."""
+        """Score vectors on every test, in the given order.
+
+        Raises:
+            VectorsError: unseen words are asked for, but have no vectors.
+        """
+        if self.unseen and vectors.subwords is None:
+            raise VectorsError(
+                "--unseen: the vectors of n-grams are missing, so unseen words have no "
+                "vectors; give a run trained with model.ngrams or a fastText model"
+            )
         judged = vectors.most_frequent(self.restrict)
         lookup = _Lookup(judged, match_case=self.match_case)
-        scores = [
-            score_similarity(judged, lookup, test.pairs, test.name)
-            for test in self.similarity
-        ]
+        scores = []
+        for name, pairs in ((test.name, test.pairs) for test in self.similarity):
+            scores.append(score_similarity(judged, lookup, pairs, name))
+            if self.unseen:
+                scores.append(score_with_unseen(lookup, pairs, name))
         for test in self.analogies:
             scores += _score_analogies(judged, lookup, test, self.method)
         if lookup.respelled.keys() > self._reported:
@@ -144,6 +159,7 @@ class _Lookup:
     """
 
     def __init__(self, vectors: WordVectors, *, match_case: bool) -> None:
+        self._vectors = vectors
         self._fold = str if match_case else str.upper
         # The tokenizer of a run may lower capitals.
         self._spellings = same_spellings if match_case else vectors.spellings
@@ -153,6 +169,15 @@ class _Lookup:
         self.first = np.array(
             [self._rows.setdefault(word, row) for row, word in enumerate(folded)]
         )
+
+    def unit_vector(self, word: str) -> NDArray[np.float32] | None:
+        """Return the vector of a word or of its n-grams, scaled to length 1."""
+        row = self._row(word)
+        if row >= 0:
+            (found,) = self._vectors.unit_rows(np.array([row]))
+            return np.asarray(found)
+        vector = self._vectors.get(word)
+        return None if vector is None else unit(vector[None])[0]
 
     def rows(self, words: Sequence[str]) -> list[int] | None:
         """Return the words' rows, or None if one of them is missing."""
@@ -195,15 +220,36 @@ def score_similarity(
     """Return Spearman's rank correlation of cosines and scores; ties get mean ranks."""
     found = [(lookup.rows(pair[:2]), pair[2]) for pair in pairs]
     known = [(rows, score) for rows, score in found if rows is not None]
-    value = None
-    if len(known) > 1:
-        one, other = np.array([rows for rows, _ in known]).T
-        products = vectors.unit_rows(one) * vectors.unit_rows(other)
-        cosines = products.sum(axis=1)
-        expected = np.array([score for _, score in known])
-        if np.ptp(cosines) > 0 and np.ptp(expected) > 0:
-            value = spearman(expected, cosines)
-    return Score(name, "", "spearman", value, len(known), len(pairs) - len(known))
+    one, other = np.array([rows for rows, _ in known], dtype=np.int64).reshape(-1, 2).T
+    cosines = (vectors.unit_rows(one) * vectors.unit_rows(other)).sum(axis=1)
+    return _similarity(name, "", cosines, [score for _, score in known], len(pairs))
+
+
+def score_with_unseen(
+    lookup: _Lookup, pairs: Sequence[tuple[str, str, float]], name: str
+) -> Score:
+    """Return the same correlation, with words whose vectors are made from n-grams."""
+    cosines, scores = [], []
+    for *words, score in pairs:
+        one, other = map(lookup.unit_vector, words)
+        if one is not None and other is not None:
+            cosines.append(one @ other)
+            scores.append(score)
+    return _similarity(name, _WITH_UNSEEN, np.array(cosines), scores, len(pairs))
+
+
+def _similarity(
+    name: str,
+    section: str,
+    cosines: NDArray[np.float32],
+    scores: Sequence[float],
+    asked: int,
+) -> Score:
+    value, expected = None, np.array(scores)
+    if len(expected) > 1 and np.ptp(cosines) > 0 and np.ptp(expected) > 0:
+        value = spearman(expected, cosines)
+    missing = asked - len(expected)
+    return Score(name, section, "spearman", value, len(expected), missing)
 
 
 def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

@@ -89,17 +89,17 @@ def make_map(
         VectorsError: a word has no vector, or there are too few words.
         MissingLibraryError: scikit-learn is not installed.
     """
-    rows = sorted({vectors.id(word) for word in words})
-    if len(rows) < LEAST_WORDS:
+    unseen = [word for word in dict.fromkeys(words) if word not in vectors]
+    rows = sorted({vectors.id(word) for word in words if word in vectors})
+    drawn = [*(vectors.words[row] for row in rows), *unseen]
+    if len(drawn) < LEAST_WORDS:
         raise VectorsError(
-            f"a map needs at least {LEAST_WORDS} words, not {len(rows)}; give more "
+            f"a map needs at least {LEAST_WORDS} words, not {len(drawn)}; give more "
             "words with --words"
         )
-    points = unit(vectors.matrix[rows]).astype(np.float64)
+    points = unit(vectors[drawn]).astype(np.float64)
     places = _pca(points) if projection == "pca" else _tsne(points, seed)
-    return WordMap(
-        [vectors.words[row] for row in rows], places, _clusters(points, seed)
-    )
+    return WordMap(drawn, places, _clusters(points, seed))
 
 
 def _pca(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.system.files import behind_link
 from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
 from sg_train.vectors.formats import format_of, load_vectors, save_vectors
+from sg_train.vectors.ngrams import Subwords
 from sg_train.vectors.spelling import Spellings, plain_spellings
 
 _LOG = logging.getLogger(__name__)
@@ -33,12 +34,15 @@ class WordVectors:
     """Distinct words, most frequent first, and a vector for each.
 
     A word that is unknown as typed is looked up in other spellings, such as with
-    composed accents, or as the tokenizer of a run spells it.
+    composed accents, or as the tokenizer of a run spells it. If the vectors of n-grams
+    are known too, every other word has a vector as well, the mean of those of its
+    n-grams; `in` then tells whether a word was seen in training.
 
     Args:
         words: V words.
         matrix: (V, D) of any number type; converted to float32.
         spellings: returns other spellings of an unknown word.
+        subwords: gives vectors to words that are not among the V, by their n-grams.
 
     Attributes:
         words: V words.
@@ -64,6 +68,7 @@ class WordVectors:
     words: Sequence[str]
     matrix: NDArray[np.float32]
     spellings: Spellings = field(default=plain_spellings, repr=False)
+    subwords: Subwords | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         words = self.words
@@ -101,15 +106,17 @@ class WordVectors:
         Raises:
             VectorsError: the file is missing or damaged; the message gives the line.
         """
-        return cls(*load_vectors(Path(path), errors))
+        words, matrix, subwords = load_vectors(Path(path), errors)
+        return cls(words, matrix, subwords=subwords)
 
     def save(self, path: str | Path, format: VectorFormat | None = None) -> None:
         """Write a file that other tools can read, and verify it.
 
         Args:
             path: the file, which is replaced if it exists; for `projector` a directory.
-            format: `text`, `binary`, `glove`, `safetensors`, `npy` or `projector`; by
-                default from the file's ending, else `text`.
+            format: `text`, `binary`, `glove`, `safetensors`, `npy`, `projector` or
+                `fasttext`, the only one that holds n-grams; by default from the file's
+                ending, else `text`.
 
         Raises:
             VectorsError: the format cannot hold a word, a vector is not finite, or the
@@ -118,7 +125,7 @@ class WordVectors:
         """
         path = Path(path)
         form = format or format_of(path) or "text"
-        save_vectors(self.words, self.matrix, behind_link(path), form)
+        save_vectors(self.words, self.matrix, behind_link(path), form, self.subwords)
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, dimension {self.dimension})"
@@ -136,17 +143,17 @@ class WordVectors:
             VectorsError: a word has no vector.
         """
         if isinstance(word, str) or not isinstance(word, Iterable):
-            vector: NDArray[np.float32] = self.matrix[self.id(word)]
+            vector: NDArray[np.float32] = self._look_up([word])[1][0]
             return vector
-        vectors: NDArray[np.float32] = self.matrix[self.rows_of(word)]
-        return vectors
+        return self._look_up(word)[1]
 
     def get(
         self, word: str, default: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32] | None:
         """Return a word's vector, (D,) float32, or `default` if it has none."""
         row = self._find(word)
-        return default if row is None else self.matrix[row]
+        vector = self._unseen(word) if row is None else self.matrix[row]
+        return default if vector is None else vector
 
     @property
     def dimension(self) -> int:
@@ -170,12 +177,9 @@ class WordVectors:
         """Return the rows of n words, (n,).
 
         Raises:
-            VectorsError: words have no vector; the message names them all.
+            VectorsError: words have no row; the message names them all.
         """
-        words = list(words)
-        for word in words:
-            if not isinstance(word, str):
-                raise VectorsError(f"{word!r} is not a word; give a string")
+        words = _strings(words)
         rows = [self._find(word) for word in words]
         unknown = [word for word, row in zip(words, rows, strict=True) if row is None]
         if unknown:
@@ -188,6 +192,40 @@ class WordVectors:
                     self.words[row],
                 )
         return np.array(rows, dtype=np.int64)
+
+    def _look_up(
+        self, words: Iterable[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows of those of n words that have one, and the vectors of all.
+
+        Raises:
+            VectorsError: words have no vector; the message names them all.
+        """
+        words = _strings(words)
+        composed = {
+            word: vector
+            for word in dict.fromkeys(words)
+            if word not in self and (vector := self._unseen(word)) is not None
+        }
+        rows = self.rows_of(word for word in words if word not in composed)
+        _check_mapped(self.matrix)
+        if not composed:
+            return rows, self.matrix[rows]
+        _LOG.info(
+            "words not seen in training, whose vectors are made from their n-grams: %s",
+            ", ".join(composed),
+        )
+        vectors = np.empty((len(words), self.dimension), dtype=np.float32)
+        is_seen = np.array([word not in composed for word in words])
+        vectors[is_seen] = self.matrix[rows]
+        vectors[~is_seen] = [composed[word] for word in words if word in composed]
+        return rows, vectors
+
+    def _unseen(self, word: str) -> NDArray[np.float32] | None:
+        """Return a vector made from the n-grams of a word, in its first spelling."""
+        if self.subwords is None or not isinstance(word, str):
+            return None
+        return self.subwords.vector(next(iter(self.spellings(word)), word))
 
     def similar_words(self, word: str) -> list[str]:
         """Return frequent words that are spelled like `word`."""
@@ -222,7 +260,7 @@ class WordVectors:
         Raises:
             VectorsError: a word has no vector.
         """
-        one, other = self.unit_rows(self.rows_of([first, second]))
+        one, other = unit(self._look_up([first, second])[1])
         return float(one @ other)
 
     def neighbors(
@@ -253,8 +291,8 @@ class WordVectors:
             words = list(word)
         if not words:
             raise VectorsError("no word to look up; give at least one")
-        own = self.rows_of(words)
-        query = unit(self.unit_rows(own).mean(axis=0, keepdims=True))
+        own, asked = self._look_up(words)
+        query = unit(unit(asked).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
         scores = [(block @ query.T)[:, 0] for _, block in candidates.unit_blocks()]
         return candidates._best(np.concatenate(scores), own, top)
@@ -285,8 +323,8 @@ class WordVectors:
         Raises:
             VectorsError: a word has no vector.
         """
-        own = self.rows_of((a, b, c))
-        near_a, near_b, near_c = np.split(self.unit_rows(own), 3)
+        own, asked = self._look_up((a, b, c))
+        near_a, near_b, near_c = np.split(unit(asked), 3)
         candidates = self.most_frequent(restrict)
         scores = [
             analogy_scores(near_a, near_b, near_c, block, method)[0]
@@ -347,6 +385,7 @@ class WordVectors:
             words=self.words[:count],
             matrix=self.matrix[:count],
             spellings=self.spellings,
+            subwords=self.subwords,
         )
         return few
 
@@ -377,6 +416,16 @@ class WordVectors:
             )
         rows = best_rows(scores, not_these, count).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
+
+
+def _strings(words: Iterable[object]) -> list[str]:
+    """Return a list of words, and refuse what is not a string."""
+    strings = []
+    for word in words:
+        if not isinstance(word, str):
+            raise VectorsError(f"{word!r} is not a word; give a string")
+        strings.append(word)
+    return strings
 
 
 def _check_mapped(matrix: NDArray[np.float32]) -> None:

@@ -29,6 +29,9 @@ and all rows of v share one M taken from u's rows.
 Rows are sorted by frequency, so the first ones are touched most. They are exchanged in
 every round, four times as many in every fourth round, and so on: about as often per
 touch, for a quarter of the bytes (after Ji et al. 2016, who exchange 1024 * 2^k rows).
+
+The rows of the buckets of n-grams, which follow those of the words in u, are exchanged
+together with the rarest words.
 """
 
 from itertools import pairwise
@@ -66,22 +69,27 @@ class Exchange:
         """
         embeddings = model.u_embeddings, model.v_embeddings
         self._ranks = ranks
+        self._word_rows = model.word_rows
         self._weights = [embedding.weight.detach() for embedding in embeddings]
         self._agreed = [weight.clone().contiguous() for weight in self._weights]
         for weight, agreed in zip(self._weights, self._agreed, strict=True):
             ranks.copy_first(agreed)
             weight.copy_(agreed)
+        self._buckets = len(self._agreed[0]) - model.embed_size
         self._room = torch.empty(
-            2 * self._agreed[0].numel(), device=self._agreed[0].device
+            self._agreed[0].numel() + self._agreed[1].numel(),
+            device=self._agreed[0].device,
         )
+        of_words, rows = touches.contexts, model.word_rows
+        of_rows = of_words if rows is None else rows.add_up(of_words)
         contexts, targets = (
             torch.from_numpy(share).to(self._agreed[0])
-            for share in (touches.contexts, touches.targets)
+            for share in (of_rows, touches.targets)
         )
         # Pairs in which a row takes part, per word of text.
         pairs = touches.windows * touches.pairs
         self._touches = contexts * pairs, targets * pairs
-        self._partners = targets, contexts
+        self._partners = targets, contexts[: model.embed_size]
         self._tiers = tier_ends(model.embed_size, frequent_rows)
         self._words = [0.0] * len(self._tiers)  # since each tier was last exchanged
         self._rounds = 0
@@ -114,16 +122,20 @@ class Exchange:
 
     @torch.no_grad()
     def _exchange(self, last: int, rate: float) -> None:
-        rows = self._tiers[last]
-        agreed = [matrix[:rows] for matrix in self._agreed]
-        weights = [matrix[:rows] for matrix in self._weights]
-        changes = self._room[: 2 * agreed[0].numel()].view(2, *agreed[0].shape)
+        rows = [self._tiers[last]] * 2
+        if last == len(self._tiers) - 1:
+            rows[0] += self._buckets
+        agreed = [matrix[:n] for matrix, n in zip(self._agreed, rows, strict=True)]
+        weights = [matrix[:n] for matrix, n in zip(self._weights, rows, strict=True)]
+        room = self._room[: sum(rows) * agreed[0].shape[1]].view(sum(rows), -1)
+        changes = room.split(rows)
         for i in range(2):
             torch.sub(weights[i], agreed[i], out=changes[i])
-        self._ranks.add(changes)
+        self._ranks.add(room)
         since = self._words_by_row(last)
         for i, bowl in enumerate(self._bowls_now()):
-            shrink(changes[i], self._touches[i][:rows] * since, rate, bowl, self._size)
+            touched = self._touches[i][: rows[i]] * since[: rows[i]]
+            shrink(changes[i], touched, rate, bowl, self._size)
         for i in range(2):
             agreed[i] += changes[i]
             weights[i].copy_(agreed[i])
@@ -134,15 +146,20 @@ class Exchange:
         return self._ranks.size
 
     def _words_by_row(self, last: int) -> Tensor:
-        """Return the number of words since each row was last exchanged."""
+        """Return the number of words since each row of u was last exchanged."""
         ends = [0, *self._tiers[: last + 1]]
         sizes = [after - before for before, after in pairwise(ends)]
+        if last == len(self._tiers) - 1:
+            sizes[-1] += self._buckets
         since = torch.tensor(self._words[: last + 1], device=self._agreed[0].device)
         return since.repeat_interleave(torch.tensor(sizes, device=since.device))
 
     def _bowls_now(self) -> list[tuple[Tensor, Tensor]]:
         if not self._bowls or self._rounds < _SETTLED or self._rounds % _FRESH == 0:
             u, v = self._agreed
+            if self._word_rows is not None:
+                some = self._word_rows.first(_PARTNERS)
+                u = torch.from_numpy(some.compose(u.cpu().numpy())).to(v)
             self._bowls = [
                 bowl(partners, weights)
                 for partners, weights in zip((v, u), self._partners, strict=True)

@@ -4,6 +4,7 @@ layout     the sizes that the kernel is compiled for, and each thread's scratch
 draws      which words are kept, window widths, negatives
 gather     the rows of a window, and prefetching those of a later one
 step       dots, slopes, merge, move
+composed   input vectors that are made of several rows
 frozen     rows that must not move
 hot_rows   each thread's copies of the most frequent words' rows
 block      all windows of a block: the compiled entry
@@ -35,9 +36,10 @@ def _why_not(config: Config) -> str | None:
 def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
     row = -(-config.model.dimension // _WIDEST_VECTOR) * _WIDEST_VECTOR
     threads = config.training.threads or available_cpus()
+    rows = vocabulary_size + config.model.input_rows(vocabulary_size)
     per_word = 28 + 4 * config.sampling.negatives  # of a sentence, see layout.Sentence
     return {
-        "u and v": 2 * 4.0 * vocabulary_size * row,
+        "u and v": 4.0 * rows * row,
         "sentences": 1.0 * threads * config.corpus.max_sentence_length * per_word,
     }
 

@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import cached
+from sg_train.engines.fused.composed import (
+    begin_sentence,
+    end_sentence,
+    move_on,
+)
 from sg_train.engines.fused.draws import Draws, draw_sentence
 from sg_train.engines.fused.frozen import redirect_frozen
 from sg_train.engines.fused.gather import (
@@ -68,6 +73,7 @@ def train_block(
     for number in range(len(offsets) - 1):
         start, end = offsets[number], offsets[number + 1]
         kept = draw_sentence(ids, start, end, seen, draws, sentence)
+        begin_sentence(u, kept, draws.window, shape, scratch)
         for centre in range(kept):
             low = max(0, centre - sentence.reach[centre])
             high = min(kept - 1, centre + sentence.reach[centre])
@@ -84,11 +90,13 @@ def train_block(
 
             per_tile = (contexts + 1) // 2 * shape.stride
             distinct = contexts
-            if sentence.repeats[high] >= seen + low:
+            # Copies of composed vectors are distinct, even those of the same word.
+            if sentence.repeats[high] >= seen + low and not len(shape.composed):
                 distinct = merge(contexts, per_tile, shape, window, step)
 
             redirect_frozen(distinct, shape, window, scratch.frozen)
             move(u, v, distinct, per_tile, shape, window, step)
+            move_on(u, centre, kept, draws.window, shape, scratch)
 
             if distinct < contexts:
                 lay_out_slots(contexts, shape, step)
@@ -99,6 +107,7 @@ def train_block(
                 loss = no_loss(shape)
             if windows % scratch.hot.windows == 0:
                 hand_over(u, v, shape, scratch.hot)
+        end_sentence(u, kept, draws.window, shape, scratch)
         seen += kept
     total += total_loss(loss, shape, step)
     hand_over(u, v, shape, scratch.hot)

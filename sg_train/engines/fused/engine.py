@@ -46,8 +46,8 @@ class FusedEngine:
 
         Args:
             layout: how weights lie in memory, and how many threads train.
-            u: input vectors, from `layout.new_rows`; trained in place.
-            v: output vectors, likewise.
+            u: input vectors, from `layout.new_u`; trained in place.
+            v: output vectors, from `layout.new_v`.
             read_block: returns a block by its number, with ids checked to lie below
                 the vocabulary's size and offsets that rise.
             schedule: how the learning rate falls.
@@ -131,11 +131,12 @@ def build(task: Task) -> tuple[SkipGram, Engine]:
         busiest=task.touches.busiest,
         threads=min(task.threads, task.blocks),
         has_frozen=task.frozen is not None,
+        word_rows=task.word_rows,
     )
-    u, v = layout.new_rows(), layout.new_rows()
+    u, v = layout.new_u(), layout.new_v()
     u_weights, v_weights = (
-        torch.from_numpy(rows).view(-1, layout.shape.row)[:size, : layout.dimension]
-        for rows in (u, v)
+        torch.from_numpy(rows).view(-1, layout.shape.row)[:trained, : layout.dimension]
+        for rows, trained in ((u, layout.input_rows), (v, size))
     )
     model = make_model(task, (u_weights, v_weights))
     return model, FusedEngine(

@@ -13,7 +13,10 @@ def redirect_frozen(
         return
     for i in range(contexts):
         row = window.contexts[i]
-        window.contexts_to[i] = frozen.spare if frozen.u[row // shape.row] else row
+        if len(shape.composed):  # a copy, whose move is not handed back
+            window.contexts_to[i] = row
+        else:
+            window.contexts_to[i] = frozen.spare if frozen.u[row // shape.row] else row
     for i in range(len(window.targets)):
         row = window.targets[i]
         window.targets_to[i] = frozen.spare if frozen.v[row // shape.row] else row

@@ -1,22 +1,15 @@
-"""The rows of a window: where the vectors of its contexts and targets lie.
-
-`input_row` is the extension point for input vectors that are composed of several rows,
-such as those of a word's character n-grams. A window reads and moves the row that it
-returns for a kept word. Such an engine would compose each kept word's vector into a
-separate row when a sentence begins, return that row here, and pass its change on to the
-component rows when the sentence ends.
-"""
+"""The rows of a window: where the vectors of its contexts and targets lie."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
+from sg_train.engines.fused.composed import copy_row
 from sg_train.engines.fused.draws import Draws
 from sg_train.engines.fused.layout import (
     EXCLUDED,
     HotRows,
     Scratch,
-    Sentence,
     Shape,
     Step,
     Window,
@@ -27,9 +20,11 @@ _AHEAD = 2  # windows between prefetching a row and using it
 
 
 @inline
-def input_row(i: int, shape: Shape, sentence: Sentence, hot: HotRows) -> np.int64:
+def _input_row(i: int, shape: Shape, scratch: Scratch) -> np.int64:
     """Return the row of u that holds the input vector of kept word i of a sentence."""
-    return _row_of(sentence.words[i], shape, hot)
+    if len(shape.composed):
+        return copy_row(i, shape, scratch)
+    return _row_of(scratch.sentence.words[i], shape, scratch.hot)
 
 
 @inline
@@ -56,7 +51,7 @@ def find_rows(
     sentence, window, hot = scratch.sentence, scratch.window, scratch.hot
     contexts, collisions = 0, 0
     for i in range(low, high + 1):
-        window.contexts[contexts] = input_row(i, shape, sentence, hot)
+        window.contexts[contexts] = _input_row(i, shape, scratch)
         contexts += int(i != centre)
     window.contexts[contexts] = window.contexts[0]  # completes an odd pair
     own = sentence.words[centre]
@@ -109,7 +104,7 @@ def find_coming(
     sentence, coming, hot = scratch.sentence, scratch.window.coming, scratch.hot
     ahead = min(kept - 1, centre + _AHEAD)
     entering = min(kept - 1, ahead + draws.window)
-    coming[0] = input_row(entering, shape, sentence, hot)
+    coming[0] = _input_row(entering, shape, scratch)
     coming[1] = _row_of(sentence.words[ahead], shape, hot)
     for k in range(draws.negatives):
         word = sentence.negatives[k * len(sentence.words) + ahead]
@@ -118,7 +113,10 @@ def find_coming(
 
 @inline
 def prefetch_coming(
-    u: NDArray[np.float32], v: NDArray[np.float32], column: int, window: Window
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    column: int,
+    window: Window,
 ) -> None:
     """Prefetch a column of the coming rows."""
     prefetch(u, window.coming[0] + column)

@@ -5,7 +5,8 @@
     T  targets per tile                C  tiles: C * T >= 1 + K, the centre first
     S  room for the 2 * T numbers of a pair of contexts, in whole vectors
     H  hot words, the most frequent ones
-    V  words of the vocabulary
+    V  words of the vocabulary         U  rows of u that are trained: V, or with n-grams
+                                          V and their buckets
 
 A row is given by the flat index at which it starts in u or v.
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from sg_train.engines.simd import native_lanes
 from sg_train.sampling.windows import SamplingPlan
+from sg_train.vectors.ngrams import WordRows
 
 SLOTS = 4096  # of the table that notices repeats; a power of two
 EXCLUDED = np.float32(-1e30)  # the bias of a lane that takes no part: loss 0, c 0
@@ -29,6 +31,7 @@ _WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
 _TOUCHES = 256
 _WINDOWS_PER_COPY = 8  # with fewer, handing over takes longer than it saves
 _MOST_COPIES = 1024
+_MOST_SUMS = 13  # vectors that leave registers for the rest
 
 
 class Shape(NamedTuple):
@@ -39,6 +42,10 @@ class Shape(NamedTuple):
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
     frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
+    # If input vectors have several rows: a zero for each of the vectors of a row that
+    # are composed at a time, and for each of those that remain; else nothing.
+    composed: tuple[int, ...]
+    composed_last: tuple[int, ...]
 
 
 class HotRows(NamedTuple):
@@ -57,6 +64,16 @@ class FrozenRows(NamedTuple):
     u: NDArray[np.bool_]  # (V,), empty where none may be frozen
     v: NDArray[np.bool_]  # (V,)
     spare: int  # a row of this thread that is never read
+
+
+class Composed(NamedTuple):
+    """One thread's copies of input vectors that have several rows; see `composed`."""
+
+    starts: NDArray[np.int64]  # (V + 1,) where each word's rows start in `rows`
+    rows: NDArray[np.int32]
+    first: int  # the first row of this thread's copies
+    slots: int  # rows of the ring: at least 2 * window + 1, a power of two
+    begun: NDArray[np.float32]  # (slots * R,) the copies as they were composed
 
 
 class Sentence(NamedTuple):
@@ -101,6 +118,7 @@ class Scratch(NamedTuple):
     step: Step
     hot: HotRows
     frozen: FrozenRows
+    composed: Composed
 
 
 @dataclass(frozen=True)
@@ -116,6 +134,7 @@ class Layout:
         hot: H; 0 with one thread.
         windows: number of windows between two hand-overs.
         has_frozen: whether rows may be frozen.
+        word_rows: the rows of u that each input vector is made of, if several.
     """
 
     plan: SamplingPlan
@@ -126,9 +145,26 @@ class Layout:
     hot: int
     windows: int
     has_frozen: bool
+    word_rows: WordRows | None = None
 
-    def new_rows(self) -> NDArray[np.float32]:
-        """Return zeros for one matrix, (rows * R,) float32.
+    @property
+    def input_rows(self) -> int:
+        """U, how many rows of u are trained."""
+        buckets = self.word_rows.ngrams.buckets if self.word_rows else 0
+        return self.vocabulary_size + buckets
+
+    def new_u(self) -> NDArray[np.float32]:
+        """Return zeros for u, (rows * R,) float32.
+
+        The first U rows are trained; the threads' own rows follow.
+        """
+        if self.word_rows is None:
+            return self.new_v()
+        rows = self.input_rows + self.threads * self._slots
+        return _zeros(rows * self.shape.row, np.float32)
+
+    def new_v(self) -> NDArray[np.float32]:
+        """Return zeros for v, (rows * R,) float32.
 
         The first V rows are the words'; the threads' own rows follow.
         """
@@ -136,10 +172,9 @@ class Layout:
         rows = self.vocabulary_size + self.threads * own
         return _zeros(rows * self.shape.row, np.float32)
 
-    def matrix(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the words' vectors, (V, D) float32, a view of `new_rows`."""
-        whole = rows.reshape(-1, self.shape.row)
-        return whole[: self.vocabulary_size, : self.dimension]
+    @property
+    def _slots(self) -> int:
+        return 1 << (2 * self.plan.window).bit_length()
 
     def scratch(self, thread: int, longest: int) -> Scratch:
         """Return the memory for one thread.
@@ -186,7 +221,9 @@ class Layout:
                 size=self.hot,
                 shift=shift,
                 windows=self.windows,
-                handed_over_u=_zeros(self.hot * shape.row, np.float32),
+                handed_over_u=_zeros(
+                    0 if self.word_rows else self.hot * shape.row, np.float32
+                ),
                 handed_over_v=_zeros(self.hot * shape.row, np.float32),
             ),
             FrozenRows(
@@ -194,6 +231,19 @@ class Layout:
                 v=_zeros(0, np.bool_),
                 spare=(shift + self.hot) * shape.row,
             ),
+            self._composed(thread),
+        )
+
+    def _composed(self, thread: int) -> Composed:
+        if self.word_rows is None:
+            none = np.zeros(0, np.int64), np.zeros(0, np.int32)
+            return Composed(*none, 0, 1, np.zeros(0, np.float32))
+        return Composed(
+            starts=self.word_rows.starts,
+            rows=self.word_rows.rows,
+            first=self.input_rows + thread * self._slots,
+            slots=self._slots,
+            begun=_zeros(self._slots * self.shape.row, np.float32),
         )
 
 
@@ -205,6 +255,7 @@ def lay_out(
     busiest: float,
     threads: int = 1,
     has_frozen: bool = False,
+    word_rows: WordRows | None = None,
     lanes: int | None = None,
 ) -> Layout:
     """Choose the sizes.
@@ -220,6 +271,7 @@ def lay_out(
         busiest: touches per window of the row that is touched most often.
         threads: how many train at the same time.
         has_frozen: whether rows may be frozen.
+        word_rows: the rows of u that each input vector is made of, if several.
         lanes: the vector width in float32, by default the processor's own.
     """
     lanes = lanes or native_lanes()
@@ -227,12 +279,15 @@ def lay_out(
     tile = -(-targets // -(-targets // _WIDEST_TILE[lanes]))
     windows = max(1, int(_TOUCHES / (threads * busiest)))
     hot = min(windows // _WINDOWS_PER_COPY, _MOST_COPIES, vocabulary_size)
+    composed, composed_last = _blocks(-(-dimension // lanes)) if word_rows else ((), ())
     shape = Shape(
         row=-(-dimension // lanes) * lanes,
         stride=-(-2 * tile // lanes) * lanes,
         lanes=(0,) * lanes,
         tile=(0,) * tile,
         frozen=(),
+        composed=composed,
+        composed_last=composed_last,
     )
     return Layout(
         plan=plan,
@@ -243,6 +298,7 @@ def lay_out(
         hot=hot if threads > 1 else 0,
         windows=windows,
         has_frozen=has_frozen,
+        word_rows=word_rows,
     )
 
 
@@ -261,6 +317,16 @@ def freeze(
         ),
         shape._replace(frozen=(0,)),
     )
+
+
+def _blocks(vectors: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Split the vectors of a row into blocks whose sums fit in registers, and a rest.
+
+    >>> [len(block) for block in _blocks(25)]
+    [13, 12]
+    """
+    size = min(vectors, _MOST_SUMS)
+    return (0,) * size, (0,) * (vectors % size)
 
 
 def _tiles(negatives: int, tile: int) -> int:
