@@ -35,6 +35,7 @@ from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import load_metrics
 from sg_train.runs.record import RunRecord
+from sg_train.vectors.ngrams import Ngrams, Subwords
 from sg_train.vectors.question_files import read_analogies, read_similarity
 from sg_train.vectors.word_vectors import WordVectors
 from tests.building import a_record, load_vectors, save_vectors
@@ -141,6 +142,25 @@ def test_vector_files(form: VectorFormat, packed, damage) -> None:
     file.write_bytes(content)
     with or_one_line(f"vectors, {form}"):
         check(load_vectors(file))
+
+
+@hostile
+@given(damage=damages())
+def test_models_of_fasttext(damage) -> None:
+    subwords = Subwords(Ngrams(2, 3, 9), np.ones((9, 3), dtype=np.float32))
+    vectors = WordVectors(
+        ["the", "b", "東京", "1", "x"], VECTORS.matrix, subwords=subwords
+    )
+    vectors.save("v.bin", "fasttext")
+    content = Path("v.bin").read_bytes()
+    Path("v.bin").unlink()  # a new file: the old one may still be mapped
+    Path("v.bin").write_bytes(damage(content))
+    with or_one_line("vectors, fasttext"):
+        read = load_vectors(Path("v.bin"))
+        check(read)
+        unseen = read.get("unseen")
+        assert unseen is None or unseen.shape == (read.dimension,)
+    Path("v.bin").unlink()
 
 
 @hostile

@@ -72,13 +72,14 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
     """
     matrix = matrix or run.load_config().export.matrix
     words, weights = load_run_weights(run)
+    word_rows = word_rows_of(run, words)
     vectors = to_vectors(
         words,
         weights,
         matrix,
         spellings_of(run.load_config().corpus),
-        word_rows_of(run, words),
-        Vocabulary.load(run.vocabulary_file).counts,
+        word_rows,
+        Vocabulary.load(run.vocabulary_file).counts if word_rows else None,
     )
     if not np.isfinite(vectors.matrix).all():
         raise RunError(
