@@ -251,8 +251,9 @@ def test_ranks_exchange_the_rows_of_buckets_with_the_rarest_words() -> None:
     [
         ("model.ngrams=[6,3]", "[6, 3] are not the shortest and the longest"),
         ("model.ngrams=[0,3]", "[0, 3] are not the shortest and the longest"),
-        ("model.ngrams=3", "model.ngrams"),
-        ("model.ngrams=[3]", "model.ngrams"),
+        ("model.ngrams=3,6", "should be two numbers such as [3, 6], not '3,6'"),
+        ("model.ngrams=[3]", "model.ngrams: should be two numbers such as [3, 6]"),
+        ("model.ngrams=[a,b]", "model.ngrams.0: should be a valid integer"),
         ("model.buckets=0", "model.buckets"),
     ],
 )

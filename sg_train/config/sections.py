@@ -23,6 +23,7 @@ from sg_train.choices import (
     TokenizerName,
     VectorFormat,
 )
+from sg_train.wording import shortened
 
 # YAML scalars are read as text, and the declared type of a setting decides what they
 # mean: `1e-3` is a number, `010` is ten, `on` is a boolean only where one is expected.
@@ -46,6 +47,16 @@ _OrNone = BeforeValidator(_none_if_named)
 
 def _empty_if_none(value: object) -> object:
     return {} if _none_if_named(value) is None else value
+
+
+def _none_or_pair(value: object) -> object:
+    value = _none_if_named(value)
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    if value is not None and not is_pair:
+        raise ValueError(
+            f"should be two numbers such as [3, 6], not {shortened(repr(value))}"
+        )
+    return value
 
 
 _OrOne = BeforeValidator(_list_of_one)
@@ -178,7 +189,7 @@ class ModelConfig(Section):
         le=1000,
         description="v starts uniform in ±v_range / dimension",
     )
-    ngrams: Annotated[tuple[int, int] | None, _OrNone] = Field(
+    ngrams: Annotated[tuple[int, int] | None, BeforeValidator(_none_or_pair)] = Field(
         default=None,
         description="shortest and longest character n-grams of which input vectors are "
         "also made, such as `[3, 6]`",
