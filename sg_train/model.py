@@ -25,7 +25,7 @@ class SkipGram(nn.Module):
 
     Attributes:
         u_embeddings: input matrix, (U, D) float32; its first V rows are the exported
-            vectors or, with n-grams, word_rows of them.
+            vectors or, with n-grams, the words' own parts of them.
         v_embeddings: output vectors, (V, D) float32.
     """
 

@@ -128,10 +128,12 @@ def test_parts_that_cannot_be_read_are_named() -> None:
             load_fasttext(Path("d.bin"))
 
 
-@pytest.mark.parametrize("word", ["", "a b", "a\0b", "a\u00a0b"])
+@pytest.mark.parametrize("word", ["", "a b", "a\0b"])
 def test_words_that_the_format_cannot_hold_are_refused(word: str) -> None:
     vectors = some_vectors()
-    with pytest.raises(VectorsError, match="cannot hold an empty word or one with"):
+    with pytest.raises(
+        VectorsError, match="cannot hold (an empty word or one|a word) with"
+    ):
         save_fasttext(
             [word, *WORDS[1:]], vectors.matrix, Path("v.bin"), vectors.subwords
         )

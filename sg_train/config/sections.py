@@ -27,8 +27,9 @@ from sg_train.wording import shortened
 
 # YAML scalars are read as text, and the declared type of a setting decides what they
 # mean: `1e-3` is a number, `010` is ten, `on` is a boolean only where one is expected.
-_LONGEST_NGRAM = 100
 _NONE_WORDS = ("", "~", "null", "none")
+
+_LONGEST_NGRAM = 100  # characters
 
 
 def _none_if_named(value: object) -> object:

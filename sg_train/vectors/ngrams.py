@@ -180,7 +180,7 @@ class WordRows:
         return of_rows
 
     def first(self, words: int) -> "WordRows":
-        """Return the word_rows of the first words only."""
+        """Return the rows of the first words only."""
         return WordRows(self.ngrams, self.starts[: words + 1], self.rows, self.buckets)
 
     def by_bucket(self, u: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_file
-from sg_train.vectors.formats.checks import check_finite, check_first, check_read_back
+from sg_train.vectors.formats.checks import check_finite, check_read_back, check_words
 from sg_train.vectors.ngrams import Ngrams, Subwords, WordRows
 
 MAGIC = struct.pack("<i", 793712314)
@@ -56,14 +56,13 @@ def save_fasttext(
             f"{path}: a fastText model holds vectors of n-grams, but these vectors "
             "have none; train with model.ngrams, or choose another format"
         )
-    check_first(words)
+    check_words(words, matrix)
     for word in words:
-        if not word or "\0" in word or word.split() != [word]:
+        if "\0" in word:
             raise VectorsError(
-                f"{word!r}: a fastText model cannot hold an empty word or one with "
-                "white space; choose another format"
+                f"{word!r}: a fastText model cannot hold a word with NUL; choose "
+                "another format"
             )
-    check_finite(words, matrix)
     check_finite([str(row) for row in range(len(subwords.matrix))], subwords.matrix)
     ngrams, (size, dimension) = subwords.ngrams, matrix.shape
     word_rows = WordRows.of_words(words, ngrams, by_use=False)
