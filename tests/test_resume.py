@@ -132,12 +132,12 @@ def finish(beginning: Beginning | None, wrap: Wrap) -> None:
 
 @pytest.mark.parametrize(
     ("engine", "blocks"),
-    [("autograd", 11), *(("fused", blocks) for blocks in (1, 8, 21, 45))],
+    [("autograd", 6), *(("fused", blocks) for blocks in (1, 8, 21, 45))],
 )
 def test_interrupted_anywhere_and_resumed_the_bytes_are_the_same(
     corpus: Path, caplog, engine: str, blocks: int
 ) -> None:
-    settings = config(corpus, engine, epochs=2 if engine == "autograd" else EPOCHS)
+    settings = config(corpus, engine, epochs=1 if engine == "autograd" else EPOCHS)
     train(settings, Path("whole"))
     with pytest.raises(
         Interrupted, match="saved at .*; continue with sg-train resume part"
@@ -244,7 +244,7 @@ def test_a_deleted_corpus_is_prepared_again(part: Path, corpus: Path, caplog) ->
 def test_a_deleted_run_is_not_said_to_be_saved(corpus: Path) -> None:
     def delete(done: int) -> None:
         if done == 9:
-            shutil.rmtree("r")
+            Path("r").rename("elsewhere")  # a save in the background may still write
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted) as caught:
@@ -573,7 +573,7 @@ def kill_and_resume(settings: Config, kills: int, seed: int) -> int:
             time.sleep(0.005)
 
 
-@pytest.mark.parametrize("kills", [int(os.environ.get("SG_TRAIN_KILLS", "3"))])
+@pytest.mark.parametrize("kills", [int(os.environ.get("SG_TRAIN_KILLS", "2"))])
 def test_killed_at_any_moment_the_bytes_are_the_same(corpus: Path, kills: int) -> None:
     seed = int(os.environ.get("SG_TRAIN_SEED", time.time()))
     print(f"seed {seed}")  # noqa: T201
