@@ -62,7 +62,10 @@ def test_the_declared_type_says_what_text_means(override: str, value: object) ->
         ("training.epochs=1.5", "training.epochs: should be a valid integer"),
         ("training.epochs=true", "training.epochs: should be a valid integer"),
         ("training.epochs=[1]", "training.epochs: should be a valid integer"),
-        ("training.epochs=0", "training.epochs: should be greater than or equal to 1"),
+        (
+            "training.epochs=0",
+            "training.epochs: should be greater than or equal to 1, or auto, not '0'",
+        ),
         ("training.learning_rate=nan", "should be a finite number"),
         ("sampling.dynamic_window=maybe", "should be a valid boolean"),
         ("model.u_range=0", "model: u_range and v_range are both 0, and zeros never"),

@@ -57,7 +57,7 @@ def make_loop(
     )
     schedule = LinearSchedule(0.1, 0.0, epochs, starts)
     components: Any = SimpleNamespace(
-        model=None, engine=None, schedule=schedule, tests=None
+        model=None, engine=None, schedule=schedule, tests=None, held_out=None
     )
     signals, checkpoints = Signals(), Checkpoints()
     nothing: Any = None

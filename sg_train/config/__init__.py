@@ -14,9 +14,11 @@ from sg_train.config.sections import (
     EvaluationConfig,
     ExportConfig,
     ModelConfig,
+    Range,
     SamplingConfig,
     SweepConfig,
     TrainingConfig,
+    TuneConfig,
     VocabularyConfig,
 )
 
@@ -28,9 +30,11 @@ __all__ = [
     "EvaluationConfig",
     "ExportConfig",
     "ModelConfig",
+    "Range",
     "SamplingConfig",
     "SweepConfig",
     "TrainingConfig",
+    "TuneConfig",
     "VocabularyConfig",
     "absolute_pattern",
     "differences",

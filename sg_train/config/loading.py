@@ -23,6 +23,7 @@ from sg_train.config.sections import (
     Section,
     SweepConfig,
     TrainingConfig,
+    TuneConfig,
     VocabularyConfig,
 )
 from sg_train.errors import SettingsError
@@ -30,6 +31,9 @@ from sg_train.wording import shortened
 
 _SIMILAR = 0.75
 _LONGEST_CONFIG = 1_000_000  # bytes
+# As pydantic names the two types of a setting that is a number or `auto`.
+_AUTO = "literal['auto']"
+_NUMBERS = ("constrained-int", "int", "constrained-float", "float")
 _PATHS = (
     ("corpus", "paths"),
     ("corpus", "phrases"),
@@ -59,6 +63,7 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     sweep: SweepConfig = SweepConfig()
+    tune: TuneConfig = TuneConfig()
 
     @model_validator(mode="after")
     def _freeze_what_is_given(self) -> "Config":
@@ -189,7 +194,9 @@ def _validate(values: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(_describe(fault) for fault in error.errors())
+        # A setting that is a number or `auto` has a fault for either.
+        wrong = [f for f in error.errors() if f["loc"][-1:] != (_AUTO,)]
+        faults = "; ".join(_describe(fault) for fault in wrong)
         raise SettingsError(f"{where}: {faults}") from error
 
 
@@ -216,7 +223,10 @@ def settings_table() -> str:
 
 
 def _range_in_words(schema: dict[str, Any]) -> str:
-    for choice in schema.get("anyOf", ()):
+    choices = schema.get("anyOf", [])
+    if {"const": "auto", "type": "string"} in choices:
+        return f"{_range_in_words(choices[0])}, or `auto`"
+    for choice in choices:
         if choice.get("type") != "null":
             schema = choice
     if "enum" in schema:
@@ -323,12 +333,16 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _describe(fault: Any) -> str:
     place = [str(part) for part in fault["loc"]]
+    is_auto = place[-1] in _NUMBERS
+    if is_auto:
+        place.pop()
     key = ".".join(place)
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown setting{_nearest(place)}"
     message = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{key}: {message}" if key else message
+    message += ", or auto" if is_auto else ""
     given = shortened(repr(fault["input"]))
     if len(place) == 1:
         return f"{key}: should be a section with settings, not {given}"

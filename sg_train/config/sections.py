@@ -5,13 +5,14 @@ table in docs/settings.md are all derived from these classes.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     model_validator,
 )
 
@@ -260,11 +261,14 @@ class TrainingConfig(Section):
     device: str = Field(
         default="cpu", description="any torch device: `cpu`, `cuda`, `cuda:1`, `mps`"
     )
-    epochs: int = Field(
-        default=5, ge=1, le=100_000, description="number of passes over the corpus"
+    epochs: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = Field(
+        default="auto",
+        description="number of passes over the corpus; `auto`: by its size",
     )
-    learning_rate: float = Field(
-        default=0.05, gt=0, le=100, description="learning rate at the first word"
+    learning_rate: Annotated[float, Field(gt=0, le=100)] | Literal["auto"] = Field(
+        default="auto",
+        description="learning rate at the first word; `auto`: 0.025 with automatic "
+        "epochs, otherwise 0.05",
     )
     final_learning_rate: float = Field(
         default=1e-4,
@@ -353,6 +357,13 @@ class EvaluationConfig(Section):
         ge=1,
         description="score using only the N most frequent words",
     )
+    held_out: float = Field(
+        default=0,
+        ge=0,
+        le=0.5,
+        description="share of the corpus, in whole blocks and at least one, that is "
+        "not trained on; its loss is evaluated instead",
+    )
     every_words: Annotated[int | None, _OrNone] = Field(
         default=None,
         ge=1,
@@ -361,7 +372,8 @@ class EvaluationConfig(Section):
     stop_on: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="test (file name without its ending) to stop on: training stops "
-        "when its score no longer rises, and the best weights are kept",
+        "when its score no longer rises, and the best weights are kept; with held_out "
+        "also `held_out_loss`, which is to fall",
     )
     patience: int = Field(
         default=3,
@@ -374,9 +386,16 @@ class EvaluationConfig(Section):
         "to `tensorboard/` in the run directory",
     )
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to evaluate during training."""
+        return bool(self.similarity or self.analogies or self.held_out)
+
     @model_validator(mode="after")
     def _stop_on_a_test(self) -> "EvaluationConfig":
         names = [path.stem for path in (*self.similarity, *self.analogies)]
+        if self.held_out:
+            names.append("held_out_loss")
         if len(set(names)) < len(names):
             raise ValueError("two tests have the same name; rename a file")
         if self.stop_on is not None and self.stop_on not in names:
@@ -399,6 +418,53 @@ class ExportConfig(Section):
         description="word2vec's text or binary format, GloVe's, arrays (safetensors, "
         "npy), or a directory for TensorBoard's projector",
     )
+
+
+class Range(Section):
+    """Numbers from `low` to `high`: whole ones if both are whole."""
+
+    low: int | float = Field(union_mode="left_to_right")
+    high: int | float = Field(union_mode="left_to_right")
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "Range":
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("low must be below high, and above 0 with log")
+        return self
+
+
+def _values_or_range(value: object) -> object:
+    if isinstance(value, Range) or (isinstance(value, list) and value):
+        return value
+    try:
+        return Range.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(
+            "should be a list of values, or a range such as {low: 0.01, high: 0.2, "
+            "log: true} with low below high, and above 0 with log; not "
+            f"{shortened(repr(value))}"
+        ) from error
+
+
+class TuneConfig(Section):
+    """The settings that `sg-train tune` tries."""
+
+    space: Annotated[
+        dict[str, Annotated[Any, BeforeValidator(_values_or_range)]], _OrEmpty
+    ] = Field(
+        default={},
+        description="lists of values or ranges by dotted key, such as "
+        "`training.learning_rate: {low: 0.01, high: 0.2, log: true}`; by default a "
+        "space that suits most corpora",
+    )
+
+    @model_validator(mode="after")
+    def _not_of_a_search(self) -> "TuneConfig":
+        for key in self.space:
+            if key.startswith(("sweep.", "tune.")):
+                raise ValueError(f"space: {key} cannot be tuned; leave it out")
+        return self
 
 
 class SweepConfig(Section):

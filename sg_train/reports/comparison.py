@@ -8,7 +8,7 @@ from typing import Any
 
 from sg_train.errors import SettingsError
 from sg_train.runs.directory import RunDirectory
-from sg_train.runs.metrics import MetricsLine, load_metrics
+from sg_train.runs.metrics import HELD_OUT_LOSS, MetricsLine, load_metrics
 from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.word_vectors import WordVectors
@@ -16,7 +16,7 @@ from sg_train.vectors.word_vectors import WordVectors
 _SEED = "training.seed"
 _NOT_OF_THE_EXPERIMENT = ("checkpoint.", "evaluation.", "export.format", "sweep.")
 _UNFINISHED = " (unfinished)"
-_COLUMNS = ("run", "seeds", "loss", "words_per_second")
+_COLUMNS = ("run", "seeds", HELD_OUT_LOSS, "loss", "words_per_second")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Entry:
         name: the path; for several runs, that of the first.
         seeds: number of runs.
         settings: by dotted key; empty for a vector file.
-        figures: `loss`, `words_per_second` and the score on each test, where known.
+        figures: `loss`, `held_out_loss`, `words_per_second` and the score on each test,
+            where known.
     """
 
     name: str
@@ -67,7 +68,8 @@ def compare(
         paths: run directories and vector files.
         evaluation: the tests to score all of them on; without it, runs keep the last
             scores measured in training.
-        sort: name of a figure; by default the first test, or the loss without tests.
+        sort: name of a figure; by default the first test, or a loss without tests, that
+            of text held out if there is one.
 
     Raises:
         SgTrainError: a path is neither, or no figure is named `sort`.
@@ -84,7 +86,8 @@ def compare(
     names = figure_names(entries)
     scores = [name for name in names if name not in _COLUMNS]
     if sort is None:
-        sort = (scores or names or [""])[0]
+        losses = [name for name in (HELD_OUT_LOSS,) if name in names]
+        sort = (scores or losses or names or [""])[0]
     elif sort not in names:
         known = ", ".join(names) or "none"
         raise SettingsError(f"--sort {sort}: no such column; choose one of {known}")
@@ -135,7 +138,8 @@ def _measured(lines: list[MetricsLine]) -> dict[str, Figure]:
     """Return the last value of each figure in metrics.jsonl."""
     figures: dict[str, Figure] = {}
     for line in lines:
-        values = {"loss": line.loss, **(line.scores or {})}
+        values = {"loss": line.loss, HELD_OUT_LOSS: line.held_out_loss}
+        values |= line.scores or {}
         if line.seconds > 0:
             values["words_per_second"] = line.words / line.seconds
         figures |= {
@@ -147,6 +151,9 @@ def _measured(lines: list[MetricsLine]) -> dict[str, Figure]:
 def _up_to_the_best(lines: list[MetricsLine], stop_on: str | None) -> list[MetricsLine]:
     """Drop the lines after the weights that a run kept."""
     scores = [(line.scores or {}).get(stop_on or "") for line in lines]
+    if stop_on == HELD_OUT_LOSS:
+        losses = (line.held_out_loss for line in lines)
+        scores = [None if loss is None else -loss for loss in losses]
     known = [score for score in scores if score is not None]
     return lines[: scores.index(max(known)) + 1] if known else lines
 
@@ -188,7 +195,7 @@ def _join(group: list[Entry]) -> Entry:
 
 
 def _is_better_low(name: str) -> bool:
-    return name == "loss"
+    return name in ("loss", HELD_OUT_LOSS)
 
 
 def _order(entry: Entry, name: str) -> tuple[bool, float]:

@@ -75,6 +75,8 @@ def _run(path: Path) -> Facts:
         yield "words trained", line.words
         yield "seconds", line.seconds
         yield "loss", line.loss
+    for line in [line for line in lines if line.held_out_loss is not None][-1:]:
+        yield "held-out loss", line.held_out_loss
     yield from record.versions.items()
     yield "command", " ".join(record.command)
     yield "ranks", record.ranks
@@ -82,6 +84,7 @@ def _run(path: Path) -> Facts:
     for name, value in asdict(record.drift).items() if record.drift else ():
         yield f"drift, {name}", value
     yield from _settings(config)
+    yield "chosen automatically", ", ".join(record.automatic or ()) or None
     yield "text", _inputs(record.corpus)
     yield "corpus checksum", record.corpus.checksum
 

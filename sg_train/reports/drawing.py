@@ -131,6 +131,16 @@ def draw_curves(lines: Sequence[MetricsLine], title: str = "") -> Any:
             words = [line.words / 1e6 for line in known]
             axes.plot(words, [getattr(line, key) for line in known], color=PALETTE[0])
             axes.set_ylabel({"loss": "loss per pair"}.get(key, "learning rate"))
+        held_out = [line for line in lines if line.held_out_loss is not None]
+        if held_out:
+            all_axes[0].plot(
+                [line.words / 1e6 for line in held_out],
+                [line.held_out_loss for line in held_out],
+                color=PALETTE[1],
+                marker="o",
+                label="held out",
+            )
+            all_axes[0].legend(frameon=False, loc="lower left")
         if _rises([line.loss for line in lines if line.loss is not None]):
             all_axes[0].text(
                 1,

@@ -11,6 +11,8 @@ from pydantic.dataclasses import dataclass
 from sg_train.errors import RunError
 from sg_train.system.files import read_regular
 
+HELD_OUT_LOSS = "held_out_loss"  # in tables, and for `evaluation.stop_on`
+
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore"))
 class MetricsLine:
@@ -26,6 +28,7 @@ class MetricsLine:
         exchange_seconds: spent exchanging by the first of several ranks since it began.
         exchange_bytes: sent by that rank, likewise.
         scores: by test; None if nothing could be scored.
+        held_out_loss: mean over the pairs of the text that is held out.
     """
 
     words: int
@@ -37,6 +40,7 @@ class MetricsLine:
     exchange_seconds: float | None = None
     exchange_bytes: int | None = None
     scores: dict[str, float | None] | None = None
+    held_out_loss: float | None = None
 
     def to_json(self) -> bytes:
         """Return the line, including its newline.

@@ -34,6 +34,7 @@ class RunRecord(_Record):
         output_vectors_given: whether `model.init_from` also provided output vectors;
             None if the setting is not used.
         first_learning_rate: of the first run in a chain of `extend`.
+        automatic: the numbers that were chosen for settings that were `auto`.
         drift: of words that started with vectors from elsewhere.
     """
 
@@ -46,6 +47,7 @@ class RunRecord(_Record):
     launch: Launch | None = None
     output_vectors_given: bool | None = None
     first_learning_rate: float | None = None
+    automatic: dict[str, float] | None = None
     drift: Drift | None = None
 
     @classmethod

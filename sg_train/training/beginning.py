@@ -31,6 +31,7 @@ from sg_train.system.files import scratch_directory
 from sg_train.system.launch import Launch, launched
 from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
+from sg_train.training.amount import with_numbers
 from sg_train.training.initial_vectors import (
     InitialVectors,
     read_initial_vectors,
@@ -38,11 +39,13 @@ from sg_train.training.initial_vectors import (
     resumed_initial_vectors,
 )
 from sg_train.training.requirements import check_requirements
+from sg_train.training.schedule import LinearSchedule
 
 _LOG = logging.getLogger(__name__)
 
 # Settings that a resumed run may change: none of them alters the steps.
 _MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
+_MAY_NOT_CHANGE = ("evaluation.held_out",)
 _MAY_CHANGE_TOO = ("training.epochs", "training.threads", "training.loader_workers")
 
 Corpus = EncodedCorpus | ShardedCorpus
@@ -127,7 +130,9 @@ def begin_new(
         if ranks.is_first:
             check_requirements(config, run)
         corpus = _open_corpus(config, ranks)
+        _check_held_out(config, corpus)
         asked, config = config, _with_corpus_settings(config, corpus)
+        config, automatic = with_numbers(config, corpus.vocabulary.counts)
         initial = None
         if ranks.is_first:
             initial = read_initial_vectors(
@@ -146,6 +151,7 @@ def begin_new(
         launch=launched(),
         output_vectors_given=None if words_only is None else words_only.has_v,
         first_learning_rate=first_learning_rate,
+        automatic=automatic or None,
     )
     config = config.with_absolute_paths()
     return Beginning(run, config, corpus, record, initial or words_only)
@@ -178,11 +184,12 @@ def begin_again(
         resumed, config = mine or shared
         ranks.wait_at_most(config.distributed.timeout_seconds)
         corpus = _same_corpus(run, resumed.state, config, ranks)
-        total = config.training.epochs * (len(corpus.block_starts) - 1)
-        if resumed.state.position >= total:
+        config, _ = with_numbers(config, corpus.vocabulary.counts)
+        schedule = LinearSchedule.of(config, corpus.block_starts)
+        if resumed.state.position >= schedule.total_blocks:
             raise TrainingError(
                 f"{run.path}: finished; to train longer, raise training.epochs, as in "
-                f"--set training.epochs={config.training.epochs + 5}"
+                f"--set training.epochs={schedule.epochs + 5}"
             )
         record = None
         initial = None
@@ -281,7 +288,8 @@ def _changed(run: RunDirectory, resumed: Resumed, overrides: Sequence[str]) -> C
     wrong = [
         key
         for key in differences(before, config)
-        if not key.startswith(_MAY_CHANGE) and key not in _MAY_CHANGE_TOO
+        if key in _MAY_NOT_CHANGE
+        or (not key.startswith(_MAY_CHANGE) and key not in _MAY_CHANGE_TOO)
     ]
     if wrong:
         raise SettingsError(
@@ -308,6 +316,21 @@ def _open_corpus(config: Config, ranks: Ranks) -> Corpus:
     if ranks.is_first:
         path = open_corpus(config.corpus, config.vocabulary, threads).path
     return EncodedCorpus.load(ranks.from_first(path))
+
+
+def _check_held_out(config: Config, corpus: Corpus) -> None:
+    """Check that blocks of the corpus can be kept out of training."""
+    if not config.evaluation.held_out:
+        return
+    wrong = None
+    if isinstance(corpus, ShardedCorpus):
+        wrong = "every rank has a text of its own"
+    elif len(corpus.block_starts) < 3:
+        wrong = "the corpus is too small to be divided"
+    if wrong is not None:
+        raise SettingsError(
+            f"evaluation.held_out={config.evaluation.held_out}: {wrong}; leave it out"
+        )
 
 
 def _same_corpus(

@@ -8,6 +8,7 @@ import numpy as np
 from sg_train.choices import Matrix
 from sg_train.config import EvaluationConfig
 from sg_train.errors import SettingsError
+from sg_train.runs.metrics import HELD_OUT_LOSS
 from sg_train.vectors.evaluation import Evaluation
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
@@ -45,27 +46,31 @@ class EarlyStopping:
         )
         self._stop_on = config.stop_on
         self._patience = config.patience
-        what = {"similarity", "analogies", "restrict", "stop_on"}
+        what = {"similarity", "analogies", "restrict", "stop_on", "held_out"}
         self._of = {**config.model_dump(mode="json", include=what), "matrix": matrix}
         self._best = -np.inf
         self._since_best = 0
-        if self._stop_on is not None:
+        if self._stop_on not in (None, HELD_OUT_LOSS):
             some = np.random.default_rng(0).normal(size=(len(words), 2))
             vectors = WordVectors(words, some.astype(np.float32), spellings)
             scores = self._evaluation(vectors)
             totals = {s.test: s.value for s in scores if s.is_total}
-            if totals[self._stop_on] is None:
+            if totals[str(self._stop_on)] is None:
                 raise SettingsError(
                     f"evaluation.stop_on={self._stop_on}: nothing in the test can be "
                     "scored (too few of its words are in the vocabulary, or all its "
                     "scores are equal); choose another test"
                 )
 
-    def score(self, vectors: WordVectors) -> dict[str, float | None]:
-        """Return each test's score, and remember the best."""
+    def score(
+        self, vectors: WordVectors, held_out_loss: float | None = None
+    ) -> dict[str, float | None]:
+        """Return each test's score, and remember the best score or the lowest loss."""
         scores = {s.test: s.value for s in self._evaluation(vectors) if s.is_total}
         if self._stop_on is not None:
-            value = scores[self._stop_on]
+            value = scores.get(self._stop_on)
+            if self._stop_on == HELD_OUT_LOSS and held_out_loss is not None:
+                value = -held_out_loss
             self._since_best += 1
             if value is not None and value > self._best:
                 self._best, self._since_best = value, 0

@@ -73,6 +73,7 @@ class Loop:
         self._corpus = beginning.corpus
         self._model, self._engine = components.model, components.engine
         self._schedule, self._tests = components.schedule, components.tests
+        self._held_out = components.held_out
         self._ranks = ranks
         self._signals = signals
         self._progress = progress
@@ -119,7 +120,7 @@ class Loop:
             before = self._position
             # With several ranks, one block per rank between two checks for a pause.
             for _ in range(min(self._ranks.size, self._total - before)):
-                ref = BlockRef(*divmod(self._position, self._schedule.blocks))
+                ref = self._schedule.ref(self._position)
                 self._position += 1
                 yield ref
             self._pause = self._pause_after(before)
@@ -159,9 +160,9 @@ class Loop:
     def _is_evaluation_due(self, before: int) -> bool:
         """Return whether the blocks since `before` complete a share of words."""
         evaluation = self._config.evaluation
-        if not (evaluation.similarity or evaluation.analogies):
+        if not evaluation.is_wanted:
             return False
-        every = evaluation.every_words or int(self._corpus.block_starts[-1])
+        every = evaluation.every_words or self._schedule.epoch_words
         done, now = map(self._schedule.words_before, (before, self._position))
         return self._is_over or now // every > done // every
 
@@ -180,7 +181,8 @@ class Loop:
             matrix = self._config.export.matrix
             word_rows = self._model.word_rows
             vectors = to_vectors(words, weights, matrix, spellings, word_rows)
-            self._progress.add_scores(tests.score(vectors))
+            loss = self._held_out(self._model) if self._held_out else None
+            self._progress.add_scores(tests.score(vectors, loss), loss)
             if tests.is_best:
                 try:
                     checkpoint.save_weights(self._run.best_file, weights)

@@ -149,11 +149,15 @@ class Progress:
         yield
         self._began += time.perf_counter() - began
 
-    def add_scores(self, scores: Mapping[str, float | None]) -> None:
-        """Record and show the scores of an evaluation, by test."""
+    def add_scores(
+        self, scores: Mapping[str, float | None], held_out_loss: float | None = None
+    ) -> None:
+        """Record and show the scores of an evaluation, by test, and its loss."""
         shown = [
             f"{test} {value:.3f}" for test, value in scores.items() if value is not None
         ]
+        if held_out_loss is not None:
+            shown.insert(0, f"held out {held_out_loss:.4f}")
         self._shown_scores = "".join(f", {score}" for score in shown)
         self._write(
             MetricsLine(
@@ -161,6 +165,7 @@ class Progress:
                 seconds=round(time.perf_counter() - self._began, 6),
                 epoch=self._epoch,
                 scores=dict(scores),
+                held_out_loss=held_out_loss,
             )
         )
 

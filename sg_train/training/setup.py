@@ -14,7 +14,7 @@ from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
-from sg_train.errors import RunError, TrainingError
+from sg_train.errors import RunError, SettingsError, TrainingError
 from sg_train.model import SkipGram
 from sg_train.runs.vectors import ngrams_of, spellings_of
 from sg_train.sampling.windows import SamplingPlan
@@ -23,11 +23,14 @@ from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning, Corpus
 from sg_train.training.early_stopping import EarlyStopping
+from sg_train.training.held_out import HeldOutLoss
 from sg_train.training.initial_vectors import InitialVectors
 from sg_train.training.memory import check_memory
 from sg_train.training.requirements import open_device
 from sg_train.training.schedule import LinearSchedule
 from sg_train.vectors.ngrams import WordRows
+
+_SEED_OF_HELD_OUT = 0  # the same for all runs, whatever their seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +43,14 @@ class Components:
         schedule: how the learning rate falls.
         tests: score the vectors during training; None if there are no tests, and on
             ranks other than the first.
+        held_out: computes the loss on the text that is held out; likewise.
     """
 
     model: SkipGram
     engine: Engine
     schedule: LinearSchedule
     tests: EarlyStopping | None = None
+    held_out: HeldOutLoss | None = None
 
 
 def set_up(beginning: Beginning, ranks: Ranks) -> Components:
@@ -66,12 +71,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
         device = open_device(_device_of(config, ranks))
         torch.set_num_threads(threads_of(config))
         check_memory(config, len(corpus.vocabulary), spec, ranks.size)
-        schedule = LinearSchedule(
-            config.training.learning_rate,
-            config.training.final_learning_rate,
-            config.training.epochs,
-            corpus.block_starts,
-        )
+        schedule = LinearSchedule.of(config, corpus.block_starts)
         frozen = _freeze(config, corpus.vocabulary.words, schedule, beginning.initial)
         task = Task(
             config=config,
@@ -90,6 +90,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
         if ranks.is_first:
             _fill(model, beginning)
         tests = _make_tests(beginning) if ranks.is_first else None
+        held_out = _hold_out(beginning, schedule) if ranks.is_first else None
     with ranks.failing_together(), _note(spec.compiling, ranks):
         # The first rank compiles, so that the others find the code on disk.
         if ranks.is_first:
@@ -98,7 +99,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
         engine.compile()
     if ranks.size > 1:
         engine = _share_out(task, spec, schedule, model, engine, ranks)
-    return Components(model, engine, schedule, tests)
+    return Components(model, engine, schedule, tests, held_out)
 
 
 def threads_of(config: Config) -> int:
@@ -128,7 +129,7 @@ def _fill(model: SkipGram, beginning: Beginning) -> None:
 
 def _make_tests(beginning: Beginning) -> EarlyStopping | None:
     config = beginning.config
-    if not (config.evaluation.similarity or config.evaluation.analogies):
+    if not config.evaluation.is_wanted:
         return None
     tests = EarlyStopping(
         config.evaluation,
@@ -139,6 +140,20 @@ def _make_tests(beginning: Beginning) -> EarlyStopping | None:
     if beginning.resumed is not None and beginning.resumed.state.scoring:
         tests.restore(beginning.resumed.state.scoring)
     return tests
+
+
+def _hold_out(beginning: Beginning, schedule: LinearSchedule) -> HeldOutLoss | None:
+    config, corpus = beginning.config, beginning.corpus
+    if not schedule.held_out:
+        return None
+    plan = _make_plan(config.sampling, corpus, _SEED_OF_HELD_OUT)
+    loss = HeldOutLoss(corpus.block, schedule.held_out, plan)
+    if not loss.pairs:
+        raise SettingsError(
+            f"evaluation.held_out={config.evaluation.held_out}: nothing in the text "
+            "that is held out can be predicted; raise it, or set it to 0"
+        )
+    return loss
 
 
 def _freeze(
@@ -153,8 +168,7 @@ def _freeze(
         return None
 
     def during(ref: BlockRef) -> bool:
-        position = ref.epoch * schedule.blocks + ref.block
-        return words is None or schedule.words_before(position) < words
+        return words is None or schedule.words_before_block(ref) < words
 
     return Frozen(*initial.rows(vocabulary), during)
 

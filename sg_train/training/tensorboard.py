@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sg_train.errors import OutputError
-from sg_train.runs.metrics import MetricsLine
+from sg_train.runs.metrics import HELD_OUT_LOSS, MetricsLine
 from sg_train.system.optional import require
 from sg_train.vectors.word_vectors import WordVectors
 
 _WORDS_PROJECTED = 10_000
-_SCALARS = ("loss", "learning_rate", "words_per_second")
+_SCALARS = ("loss", HELD_OUT_LOSS, "learning_rate", "words_per_second")
 
 
 class TensorBoardWriter:

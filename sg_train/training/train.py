@@ -1,7 +1,7 @@
 """Train a run: from a config, from a checkpoint, or from a prepared beginning."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +161,7 @@ def _write_beginning(beginning: Beginning, components: Components) -> None:
     """Make the directory of a new run, or bring that of a resumed one up to date."""
     run, config, resumed = beginning.run, beginning.config, beginning.resumed
     if resumed is None:
+        _report_numbers(beginning.record.automatic or {})
         run.create(config, beginning.corpus.vocabulary, beginning.record)
         if beginning.initial is not None:
             run.save_initial_words(beginning.initial.words)
@@ -175,6 +176,13 @@ def _write_beginning(beginning: Beginning, components: Components) -> None:
     _LOG.info(
         "%s: resuming from %s, %.0f%% done", run.path, resumed.source, 100 * share
     )
+
+
+def _report_numbers(automatic: Mapping[str, float]) -> None:
+    """Report what was chosen for a corpus of this size."""
+    if "training.epochs" in automatic:
+        chosen = ", ".join(f"{key}={number:g}" for key, number in automatic.items())
+        _LOG.info("%s, by the size of the corpus", chosen)
 
 
 def _keep_as_checkpoint(
