@@ -277,7 +277,8 @@ def test_the_command_says_what_becomes_of_the_words(
     assert result.exit_code == 0
     assert result.stdout == ""
     assert (
-        "training.learning_rate=0.00647, since 13% of the text is new" in result.stderr
+        "training.learning_rate=0.00647, training.epochs=1, since the new text has 13% "
+        "of all words" in result.stderr
     )
     assert (
         "vocabulary of 31 words: 30 of r, 1 new; left out by min_count or "

@@ -24,9 +24,11 @@ class Fingerprint(_Record):
     Attributes:
         settings: those of sections corpus and vocabulary that determine the content.
         inputs: path, size (bytes) and modification time (nanoseconds) of each file;
-            None for text from a pipe, which cannot be recognised later.
+            None for text from a pipe, which cannot be recognised later, and for a mixed
+            corpus.
         phrases: digest of the joined phrases, if any.
         extends: digest of the vocabulary whose counts were added, if any.
+        mixed: digest of the corpora and the share that it was mixed from, if it was.
         shards: digest of the fingerprints of all ranks, if each rank has its own text.
     """
 
@@ -34,6 +36,7 @@ class Fingerprint(_Record):
     inputs: list[tuple[str, int, int]] | None
     phrases: str | None = None
     extends: str | None = None
+    mixed: str | None = None
     shards: str | None = Field(default=None, alias="parts")
 
 

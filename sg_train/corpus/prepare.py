@@ -187,6 +187,11 @@ def prepare_again(
         OutputError: `out` cannot be written.
     """
     inputs = made.fingerprint.inputs
+    if made.fingerprint.mixed is not None:
+        raise CorpusError(
+            "extend --mix mixed it from two corpora; repeat that command, which "
+            "prepares it again"
+        )
     if inputs is None:
         raise CorpusError("its text came from standard input, which is not kept")
     settings = made.fingerprint.settings

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config
+from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.meta import is_prepared
+from sg_train.corpus.mixing import mix_corpora
 from sg_train.corpus.phrases.phrases import digest_of_phrases
 from sg_train.corpus.prepare import open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
+from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.system.launch import is_launched_with_others
+from sg_train.training.amount import with_numbers
 from sg_train.training.requirements import check_requirements
 from sg_train.training.setup import threads_of
 from sg_train.training.train import train
@@ -27,6 +31,7 @@ def extend(
     overrides: Sequence[str] = (),
     *,
     anchor: bool = False,
+    mix: float = 0.0,
     overwrite: bool = False,
 ) -> None:
     """Train a new run on more text, from where a finished one ended.
@@ -35,10 +40,11 @@ def extend(
     the new text are added, and determine the words, their ids, subsampling and
     negatives. A word keeps its vectors, u and v, even if its id changes; a new word
     starts as usual. Words that the old run left out are unknown to it, so they are
-    counted in the new text only. Training reads only the new text. The learning rate
-    starts where one schedule over all texts would be, at
-    final + (first - final) * new words / all words, and falls to the final one; first
-    is the rate of the first run (or of the last one whose rate was set explicitly).
+    counted in the new text only. Training reads the new text and, with `mix`, part of
+    the old one. The learning rate starts where one schedule over all texts would be, at
+    final + (first - final) * words read / all words, and falls to the final one; first
+    is the rate of the first run (or of the last one whose rate was set explicitly). The
+    number of epochs is that of a run on all texts, times the square of the same share.
 
     Args:
         run: the finished run.
@@ -46,6 +52,7 @@ def extend(
         out: the directory of the new run.
         overrides: settings as `section.key=value`.
         anchor: whether the vectors of the old words stay fixed.
+        mix: share of the sentences of the old run's corpus to train on as well.
         overwrite: whether a run that is already at `out` may be replaced.
 
     Raises:
@@ -66,37 +73,66 @@ def extend(
     old = RunDirectory.open(run)
     old.check_done()
     RunDirectory(out).check_free(overwrite=overwrite)
+    if not 0 <= mix <= 1:
+        raise SettingsError(f"--mix {mix:g}: a share of the old text, from 0 to 1")
+    before = _old_corpus(old) if mix else None
     config = _config(old, texts, overrides, anchor=anchor)
     check_requirements(config, RunDirectory(out))
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
     if corpus.meta.fingerprint.inputs is None:  # a pipe cannot be read again
         config = config.with_settings({"corpus.paths": [str(corpus.path)]})
     earlier, first = Vocabulary.load(old.vocabulary_file), None
+    all_words = corpus.words + int(earlier.counts.sum())
+    if before is not None:
+        corpus = mix_corpora(corpus, before, mix)
+        config = config.with_settings({"corpus.paths": [str(corpus.path)]})
+    share = corpus.words / all_words
     if not _is_set("training.learning_rate", overrides):
         first = _first_rate(old)
+        config = config.with_settings({"training.learning_rate": first})
+    config, _ = with_numbers(config, corpus.vocabulary.counts, share)
+    if first is not None:
         final = config.training.final_learning_rate
-        share = corpus.words / (corpus.words + int(earlier.counts.sum()))
         rate = final + (first - final) * share
         config = config.with_settings({"training.learning_rate": rate})
-        _LOG.info(
-            "training.learning_rate=%.4g, since %.0f%% of the text is new",
-            rate,
-            100 * share,
-        )
-    before = set(earlier.words)
+    _LOG.info(
+        "training.learning_rate=%.4g, training.epochs=%d, since %s has %.0f%% of all "
+        "words",
+        config.training.learning_rate,
+        config.training.epochs,
+        "the new text" if before is None else "the mixed text",
+        100 * share,
+    )
+    known = set(earlier.words)
     now = set(corpus.vocabulary.words)
-    distinct = corpus.meta.distinct_words_counted or len(now | before)
+    distinct = corpus.meta.distinct_words_counted or len(now | known)
     _LOG.info(
         "vocabulary of %d words: %d of %s, %d new; left out by min_count or "
         "max_vocabulary: %d new words, %d old ones",
         len(now),
-        len(now & before),
+        len(now & known),
         run,
-        len(now - before),
-        distinct - len(now | before),
-        len(before - now),
+        len(now - known),
+        distinct - len(now | known),
+        len(known - now),
     )
     train(config, out, overwrite=overwrite, first_learning_rate=first)
+
+
+def _old_corpus(old: RunDirectory) -> EncodedCorpus:
+    """Open the prepared corpus that a run was trained on."""
+    state, _ = checkpoint.load(old.path)
+    path = Path(state.corpus["path"])
+    try:
+        corpus = EncodedCorpus.load(path)
+    except CorpusError as error:
+        raise CorpusError(f"--mix: {error}") from error
+    if corpus.checksum != state.corpus["checksum"]:
+        raise CorpusError(
+            f"--mix: {path} is no longer the corpus that {old.path} was trained on; "
+            "prepare the original text again"
+        )
+    return corpus
 
 
 def _config(
@@ -110,6 +146,7 @@ def _config(
         "model.init_from": str(old.path),
         "model.init_v": True,
         "training.freeze_words": 0,
+        "training.epochs": "auto",
         "sweep.values": {},
     }
     config = old.load_config().with_settings(settings).with_overrides(overrides)
@@ -160,4 +197,8 @@ def _is_set(key: str, overrides: Sequence[str]) -> bool:
 def _first_rate(run: RunDirectory) -> float:
     """Return the rate at which the first run in a chain of `extend` began."""
     first = run.load_record().first_learning_rate
-    return run.load_config().training.learning_rate if first is None else first
+    if first is None:
+        rate = run.load_config().training.learning_rate
+        assert rate != "auto"  # a run's config has numbers
+        return rate
+    return first
