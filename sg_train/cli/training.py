@@ -1,9 +1,11 @@
-"""Commands that train: train, resume, extend, config."""
+"""Commands that train: train, resume, extend, tune, config."""
 
 import json
 import logging
 import re
 import shlex
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +13,29 @@ import typer
 
 from sg_train.cli.app import TRAIN, app
 from sg_train.cli.options import (
+    AsJson,
     ConfigFile,
     Overrides,
     Overwrite,
+    show,
 )
 from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
     from sg_train.config import Config
+    from sg_train.training.tuning.tune import Finalist
 
 _LOG = logging.getLogger(__name__)
 
 _HEAD_OF_CONFIG = 4096  # bytes
+
+CorpusOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corpus",
+        help="Text or prepared corpus, instead of corpus.paths; can be repeated.",
+    ),
+]
 
 
 @app.command(
@@ -33,12 +46,7 @@ _HEAD_OF_CONFIG = 4096  # bytes
 def train(
     config: ConfigFile = None,
     *,
-    corpus: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Text or prepared corpus, instead of corpus.paths; can be repeated."
-        ),
-    ] = None,
+    corpus: CorpusOption = None,
     overrides: Overrides = None,
     init_from: Annotated[
         Path | None,
@@ -109,6 +117,13 @@ def extend(
         bool,
         typer.Option("--anchor", help="Keep the vectors of old words fixed."),
     ] = False,
+    mix: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Also train on this share of the old text, so that less is forgotten.",
+        ),
+    ] = 0.0,
     overrides: Overrides = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -125,9 +140,70 @@ def extend(
         out,
         overrides or (),
         anchor=anchor,
+        mix=mix,
         overwrite=overwrite,
     )
     _log_trained(out)
+
+
+@app.command(
+    rich_help_panel=TRAIN,
+    epilog="Example: sg-train tune configs/quickstart.yaml --on data/analogies.txt "
+    "--minutes 10 --out runs/tuned",
+)
+def tune(
+    config: ConfigFile = None,
+    *,
+    on: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TEST",
+            help="What to improve: a similarity or analogy test (a file, or the name "
+            "of a test of the config), or held_out_loss; can be repeated.",
+        ),
+    ],
+    minutes: Annotated[
+        float, typer.Option(min=0.01, help="Time for the whole search.")
+    ] = 10.0,
+    corpus: CorpusOption = None,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Directory of the best run.")],
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for better settings in a given time, and train with the best ones.
+
+    The table compares the best settings with those given, each trained with several
+    seeds: the score on the half of the test that they were chosen by, and on the half
+    that the search has not seen. ≈ marks what is within seed noise of the best.
+    """
+    from sg_train.training.tuning.tune import tune as tune_all
+
+    settings = _load_config(config, overrides, corpus)
+    finalists = tune_all(settings, out, on, minutes, overwrite=overwrite)
+    if as_json:
+        show([asdict(each) for each in finalists], as_json=True)
+    else:
+        keys = dict.fromkeys(key for each in finalists for key in each.settings)
+        rows = [_row(each, keys, out) for each in finalists]
+        show(rows, as_json=False, heading=True)
+    _log_trained(out)
+
+
+def _row(finalist: "Finalist", keys: Iterable[str], out: Path) -> dict[str, object]:
+    score = f"{finalist.score:.4f} ± {finalist.score_spread:.4f}"
+    return {
+        "score": f"{score} ≈" if finalist.is_tied else score,
+        "unseen half": f"{finalist.unseen:.4f} ± {finalist.unseen_spread:.4f}",
+        "seeds": finalist.seeds,
+        "seconds": f"{finalist.seconds:.1f}",
+        "run": str(out) if finalist.is_chosen else None,
+        **{
+            key: f"{value:g}" if isinstance(value, float) else value
+            for key in keys
+            for value in [finalist.settings.get(key, "as given")]
+        },
+    }
 
 
 @app.command(

@@ -7,17 +7,21 @@ or spaces, with or without a header. Analogies: four words per line under headin
 """
 
 import csv
+import hashlib
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sg_train.errors import VectorsError
 from sg_train.system.containers import HEAD_BYTES, container_of
 
 _LONGEST_FILE = 100_000_000  # bytes
 _SEPARATORS = ("\t", ";", ",")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class SimilarityTest:
     name: str
     pairs: list[tuple[str, str, float]]
 
+    def halves(self) -> tuple["SimilarityTest", "SimilarityTest"]:
+        """Return two tests with half of the pairs each, always the same halves."""
+        first, second = _halves(self.pairs, lambda pair: pair[:2])
+        return replace(self, pairs=first), replace(self, pairs=second)
+
 
 @dataclass(frozen=True)
 class AnalogyTest:
@@ -44,6 +53,35 @@ class AnalogyTest:
 
     name: str
     sections: list[tuple[str, list[tuple[str, str, str, str]]]]
+
+    def halves(self) -> tuple["AnalogyTest", "AnalogyTest"]:
+        """Return two tests with half of each section each, always the same halves.
+
+        A question and its reverse, c : d :: a : b, are in the same half.
+        """
+        halves = [
+            (name, _halves(questions, lambda words: sorted((words[:2], words[2:]))))
+            for name, questions in self.sections
+        ]
+        first, second = (
+            replace(self, sections=[(name, half[i]) for name, half in halves])
+            for i in (0, 1)
+        )
+        return first, second
+
+
+def read_test(path: Path) -> SimilarityTest | AnalogyTest:
+    """Read a test of either kind; analogies are those that begin with a section.
+
+    Raises:
+        VectorsError: the file cannot be read, or a line has another format.
+
+    >>> type(read_test(Path("data/analogies.txt"))).__name__
+    'AnalogyTest'
+    """
+    for _, line in _lines(path):
+        return (read_analogies if line.startswith(":") else read_similarity)(path)
+    return read_similarity(path)
 
 
 def read_similarity(path: Path) -> SimilarityTest:
@@ -105,6 +143,20 @@ def read_analogies(path: Path) -> AnalogyTest:
     if not any(questions for _, questions in sections):
         raise VectorsError(f"{path}: holds no questions of four words")
     return AnalogyTest(path.stem, sections)
+
+
+def _halves(
+    questions: Sequence[T], key: Callable[[T], object]
+) -> tuple[list[T], list[T]]:
+    """Divide questions by a digest of their keys; equal keys stay together."""
+    halves: tuple[list[T], list[T]] = ([], [])
+    by_key: dict[str, list[T]] = {}
+    for question in questions:
+        by_key.setdefault(repr(key(question)), []).append(question)
+    mixed = sorted(by_key, key=lambda text: hashlib.sha256(text.encode()).digest())
+    for number, text in enumerate(mixed):
+        halves[number % 2].extend(by_key[text])
+    return halves
 
 
 def _split(line: str, separator: str) -> list[str]:

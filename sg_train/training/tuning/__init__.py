@@ -1,0 +1,1 @@
+"""Searching for better settings: `sg-train tune`. Read `tune` first."""
