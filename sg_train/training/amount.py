@@ -12,6 +12,7 @@ _AMOUNT = 0.45  # learning rate times epochs, for a million words
 _RATE = 0.025
 _RATE_OF_GIVEN_EPOCHS = 0.05  # people give fewer than `auto` would take
 _LOWEST_RATE, _HIGHEST_RATE = 0.0125, 0.1  # measured
+_MOST_EPOCHS = 100
 
 
 def automatic_epochs(words: float, rate: float = _RATE) -> int:
@@ -30,7 +31,7 @@ def automatic_epochs(words: float, rate: float = _RATE) -> int:
     """
     rate = min(max(rate, _LOWEST_RATE), _HIGHEST_RATE)
     epochs: float = _AMOUNT / rate * (1e6 / max(1.0, words)) ** 0.25
-    return max(1, round(epochs))
+    return min(max(1, round(epochs)), _MOST_EPOCHS)
 
 
 def with_numbers(
@@ -46,7 +47,7 @@ def with_numbers(
             less often, too, or the old text is forgotten.
 
     >>> with_numbers(Config(), np.array([9_000_000, 1_000_000]))[1]
-    {'training.learning_rate': 0.025, 'training.epochs': 28}
+    {'training.learning_rate': 0.025, 'training.epochs': 30}
     """
     training, numbers = config.training, dict[str, Any]()
     rate = training.learning_rate
