@@ -1,7 +1,6 @@
 import json
 import shutil
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +152,7 @@ def test_words_on_disk_are_added_up_as_those_in_memory(
     words = [f"w{i}" for i in generator.zipf(1.3, 3000).clip(max=2000)]
     new = str(write("new.txt", words))
     train(config(text), "r")
-    chunks = partial(reader.read_chunks, size=500)
-    monkeypatch.setattr(ingest, "read_chunks", chunks)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 500)
     monkeypatch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 100)
     runs = []
     add = SpilledWords.add

@@ -6,6 +6,7 @@
 import bz2
 import contextlib
 import gzip
+import io
 import json
 import lzma
 import os
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import safetensors.torch
 import torch
@@ -328,6 +331,84 @@ def test_compressed_texts(form: str, damage) -> None:
 
 
 FILES = ["ids.i32", "offsets.i64", "vocabulary.tsv", "meta.json"]
+
+
+SENTENCES = ["the cat & the dog", "a <tag> and a dog", "the cat sat, 1 < 2"] * 3
+
+
+def forms() -> dict[str, bytes]:
+    """Return the same sentences in each format."""
+    escaped = [
+        sentence.replace("&", "&amp;").replace("<", "&lt;") for sentence in SENTENCES
+    ]
+    table = io.BytesIO()
+    pq.write_table(pa.table({"text": SENTENCES, "user": [1, 2, 3] * 3}), table)
+    records = [
+        {"text": sentence, "user": i % 2} for i, sentence in enumerate(SENTENCES)
+    ]
+    lines = {
+        "xml": [
+            '<?xml version="1.0"?><!DOCTYPE t [<!ENTITY e "x">]><t>',
+            *(f"<p><hi>{text}</hi>&e;<note>n</note></p>" for text in escaped),
+            "</t>",
+        ],
+        "html": ["<!doctype html><body>", *(f"<p>{text}<br>" for text in escaped)],
+        "vertical": [
+            line
+            for sentence in SENTENCES
+            for line in ("<s>", *(f"{w}\tX\t{w}" for w in sentence.split()), "</s>")
+        ],
+        "jsonl": [json.dumps(record) for record in records],
+        "csv": ["user,text", *(f'{i},"{text}"' for i, text in enumerate(SENTENCES))],
+    }
+    made = {form: "\n".join(text).encode() for form, text in lines.items()}
+    return {**made, "parquet": table.getvalue()}
+
+
+TEXT_FORMS = forms()
+
+
+@hostile
+@pytest.mark.parametrize("form", TEXT_FORMS)
+@pytest.mark.parametrize("asked", ["auto", "itself"])
+@given(damage=damages())
+def test_texts_in_other_formats(form: str, asked: str, damage) -> None:
+    Path("text").write_bytes(damage(TEXT_FORMS[form]))
+    corpus = CorpusConfig.model_validate(
+        {"paths": ["text"], "format": form if asked == "itself" else "auto"}
+    )
+    with or_one_line(form):
+        prepare(corpus, VocabularyConfig(min_count=1), Path("c"), 1, overwrite=True)
+        check_sentences(EncodedCorpus.load(Path("c")))
+
+
+@hostile
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+@given(damage=damages())
+def test_events_in_damaged_tables(form: str, damage) -> None:
+    Path("text").write_bytes(damage(TEXT_FORMS[form]))
+    corpus = CorpusConfig.model_validate(
+        {"paths": ["text"], "format": form, "field": "text", "group_by": "user"}
+    )
+    with or_one_line(f"events in {form}"):
+        prepare(corpus, VocabularyConfig(min_count=1), Path("c"), 1, overwrite=True)
+        check_sentences(EncodedCorpus.load(Path("c")))
+
+
+@hostile
+@pytest.mark.parametrize("form", list(TEXT_FORMS))
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_junk_as_any_format(form: str, content: bytes) -> None:
+    Path("text").write_bytes(content)
+    corpus = CorpusConfig.model_validate({"paths": ["text"], "format": form})
+    with or_one_line(f"junk as {form}"):
+        prepare(corpus, VocabularyConfig(min_count=1), Path("c"), 1, overwrite=True)
+
+
+def check_sentences(corpus: EncodedCorpus) -> None:
+    block = corpus.sentences(0, corpus.meta.sentences)
+    assert len(block.ids) == corpus.words
+    assert all(word == word.strip() and word for word in corpus.vocabulary.words)
 
 
 @pytest.mark.parametrize("name", FILES)

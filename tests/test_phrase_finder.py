@@ -1,6 +1,5 @@
 import tempfile
 from collections import Counter
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,8 +131,7 @@ def test_threads_and_memory_change_nothing(lines, chunk: int) -> None:
         for module in (phrase_finder, phrase_joiner):
             patch.setattr(module, "_WORDS_AT_ONCE", chunk)
         patch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 3)
-        chunks = partial(reader.read_chunks, size=9)
-        patch.setattr(ingest, "read_chunks", chunks)
+        patch.setattr(reader, "CHUNK_BYTES", 9)
         assert found_in(lines, asked, threads=3) == expected
         assert found_in(lines, asked, memory_limit=1) == expected
 
@@ -180,8 +178,7 @@ def test_a_text_without_words_is_refused(
     Path("arrows").write_text("".join(f"{chr(0x2190 + i)}\n" for i in range(90)))
     if spill:
         monkeypatch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 3)
-        chunks = partial(reader.read_chunks, size=9)
-        monkeypatch.setattr(ingest, "read_chunks", chunks)
+        monkeypatch.setattr(reader, "CHUNK_BYTES", 9)
     with pytest.raises(CorpusError, match="arrows: contains no words"):
         find_phrases(
             CorpusConfig(paths=["arrows"], memory_limit=1), PhraseSettings(), Path(), 1

@@ -1,5 +1,4 @@
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,8 +39,7 @@ def test_a_corpus_with_phrases_is_that_of_the_joined_text(
         if spill:
             patch.setattr(ingest, "_BYTES_PER_WORD", 1_000_000 // 3)
             # A joined line, of 14 words at most, may be one word.
-            chunks = partial(reader.read_chunks, size=15)
-            patch.setattr(ingest, "read_chunks", chunks)
+            patch.setattr(reader, "CHUNK_BYTES", 15)
             patch.setattr(phrase_joiner, "_WORDS_AT_ONCE", 5)
         made: list[EncodedCorpus | None] = []
         for name, settings in (

@@ -3,7 +3,6 @@ import itertools
 import json
 import os
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +64,7 @@ def test_a_prepared_corpus_is_the_text(
     (directory / "text").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spool, "_WORDS_AT_ONCE", 4)
-        patch.setattr(
-            module,
-            "read_chunks",
-            partial(reader.read_chunks, size=chunk),
-        )
+        patch.setattr(reader, "CHUNK_BYTES", chunk)
         arguments = (
             settings(directory / "text", max_sentence_length=length),
             VocabularyConfig(min_count=min_count, max_vocabulary=limit),
@@ -274,8 +269,7 @@ def test_too_many_words_for_memory_change_nothing(
     directory = tmp_path_factory.mktemp("spill")
     monkeypatch.chdir(directory)
     Path("t").write_text("\n".join(" ".join(line) for line in lines))
-    chunks = partial(reader.read_chunks, size=50)
-    monkeypatch.setattr(module, "read_chunks", chunks)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 50)
     monkeypatch.setattr(module, "_BYTES_PER_WORD", 1_000_000 // most)
     found = []
     for limit in (None, 1):

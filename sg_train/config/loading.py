@@ -30,6 +30,7 @@ from sg_train.errors import SettingsError
 from sg_train.wording import shortened
 
 _SIMILAR = 0.75
+_NONE_MARKS = "~"
 _LONGEST_CONFIG = 1_000_000  # bytes
 # As pydantic names the two types of a setting that is a number or `auto`.
 _AUTO = "literal['auto']"
@@ -154,6 +155,10 @@ class Config(Section):
                 values[section][key] = list(map(absolute_pattern, value))
             elif value is not None:
                 values[section][key] = absolute_pattern(value)
+        for key in ("exclude", "only"):  # words, or one file
+            entries = values["vocabulary"][key]
+            if len(entries) == 1 and Path(entries[0]).is_file():
+                values["vocabulary"][key] = [absolute_pattern(entries[0])]
         return Config.model_validate(values)
 
     def hash(self) -> str:
@@ -328,7 +333,9 @@ def _override(values: dict[str, Any], override: str) -> None:
         )
     inside = values.setdefault(section, {})
     if isinstance(inside, dict):  # anything else is reported with the other faults
-        inside[key] = _parse_yaml(text, f"--set {dotted}")
+        is_mark = len(text) == 1 and not text.isalnum() and text not in _NONE_MARKS
+        # A mark alone, such as a comma, would not be valid YAML.
+        inside[key] = text if is_mark else _parse_yaml(text, f"--set {dotted}")
 
 
 def _describe(fault: Any) -> str:

@@ -19,8 +19,11 @@ from pydantic import (
 from sg_train.choices import (
     Case,
     EngineChoice,
+    FormatChoice,
     Matrix,
+    Numbers,
     OnBadText,
+    SentenceUnit,
     TokenizerName,
     VectorFormat,
 )
@@ -80,6 +83,48 @@ class CorpusConfig(Section):
         "plain, gzip, bzip2, xz or zstd; `{rank}` stands for a process's number, so "
         "that each of several processes reads its own text",
     )
+    format: FormatChoice = Field(
+        default="auto",
+        description="format of the files; `auto`: by the first bytes of each",
+    )
+    field: Annotated[list[str], _OrOne] = Field(
+        default=[],
+        description="where the text is: elements of XML (`p`, or `w@lemma` for an "
+        "attribute of each word), columns of a table, dotted keys of JSON lines, the "
+        "number of a column of vertical text; by default the usual ones",
+    )
+    skip: Annotated[list[str] | None, _OrNone] = Field(
+        default=None,
+        description="elements of XML to leave out; by default metadata, notes and "
+        "running heads of TEI",
+    )
+    separator: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="character between the items of a line, which are then taken as "
+        "they are; with `field`, between the columns of a CSV file",
+    )
+    group_by: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="column whose equal values make a sequence of the items in "
+        "`field`, such as a user or session",
+    )
+    order_by: Annotated[str | None, _OrNone] = Field(
+        default=None,
+        description="column that orders the items of a sequence, with "
+        "`group_by`; by default the order of the rows",
+    )
+    sentence: SentenceUnit = Field(
+        default="line",
+        description="what a sentence is in text: a line, a paragraph (which ends with "
+        "an empty line), or the whole document",
+    )
+    dehyphenate: bool = Field(
+        default=False,
+        description="join words that are divided at the end of a line, with paragraphs "
+        "and documents",
+    )
     tokenizer: TokenizerName = Field(
         default="words",
         description="`words`: runs of letters, marks and digits; `whitespace`: text "
@@ -93,6 +138,10 @@ class CorpusConfig(Section):
         default=False,
         description="whether `words` takes each emoji as a word; otherwise emoji only "
         "separate words",
+    )
+    numbers: Numbers = Field(
+        default="keep",
+        description="`one`: every number, such as 1945 or 3.5, is the word `0`",
     )
     phrases: Annotated[str | None, _OrNone] = Field(
         default=None,
@@ -122,6 +171,26 @@ class CorpusConfig(Section):
         "replaced when the text or a setting changes",
     )
 
+    @property
+    def has_items(self) -> bool:
+        """Whether the text is items, which are words as they are."""
+        return self.group_by is not None or (
+            self.separator is not None and not self.field
+        )
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> "CorpusConfig":
+        if self.group_by is not None and len(self.field) != 1:
+            raise ValueError("group_by: needs one column of items in field")
+        if self.order_by is not None and self.group_by is None:
+            raise ValueError("order_by: needs group_by, whose sequences it orders")
+        if self.dehyphenate and self.sentence == "line":
+            raise ValueError(
+                "dehyphenate: needs sentence to be paragraph or document, because a "
+                "line is a sentence"
+            )
+        return self
+
 
 class VocabularyConfig(Section):
     """Which words get vectors."""
@@ -132,11 +201,24 @@ class VocabularyConfig(Section):
     max_vocabulary: Annotated[int | None, _OrNone] = Field(
         default=None, ge=2, description="keep only the N most frequent words"
     )
+    exclude: Annotated[list[str], _OrOne] = Field(
+        default=[],
+        description="words to leave out, or one file of them (a stop list)",
+    )
+    only: Annotated[list[str], _OrOne] = Field(
+        default=[],
+        description="words to keep, or one file of them; all others are left out",
+    )
     extends: Annotated[str | None, _OrNone] = Field(
         default=None,
         description="a run or prepared corpus whose words and counts are added to "
         "those of the text, as `sg-train extend` does",
     )
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether words are left out, or kept, by name."""
+        return bool(self.exclude or self.only)
 
 
 class SamplingConfig(Section):

@@ -1,6 +1,6 @@
 """The first pass over a text: counts words and writes provisional ids to disk."""
 
-from itertools import chain
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from sg_train.config import CorpusConfig
 from sg_train.corpus.counts import WordCounts
-from sg_train.corpus.reader import read_chunks
 from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.splitting import split_texts
 from sg_train.corpus.spool import Spool
+from sg_train.corpus.texts import Texts
 from sg_train.system.machine import available_memory
 
 _BYTES_PER_WORD = 400  # in memory, including its entries in lists and tables
@@ -23,6 +23,7 @@ def read_text(
     spool: Spool,
     directory: Path,
     threads: int,
+    chunks: Iterable[bytes] | None = None,
 ) -> WordCounts:
     """Read text files into a spool and count their words.
 
@@ -32,15 +33,15 @@ def read_text(
         spool: receives the ids and sentence lengths.
         directory: where to write words that do not fit in memory.
         threads: how many threads split text.
+        chunks: text to read instead of the files, as `chunks_of` yields it.
 
     Raises:
         CorpusError: a file cannot be read.
     """
     tokenizer = tokenizer_of(corpus)
     counts = WordCounts(tokenizer, directory, _most_words(corpus.memory_limit))
-    chunks = chain.from_iterable(
-        read_chunks(file, tokenizer.separators, corpus.errors) for file in files
-    )
+    if chunks is None:
+        chunks = Texts(corpus, tokenizer.separators, threads).chunks(files)
     with spool, progress_bar("reading") as bar:
         for text in split_texts(chunks, tokenizer.fold, threads):
             ids, line_starts = counts.encode(text)

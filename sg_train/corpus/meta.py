@@ -28,6 +28,7 @@ class Fingerprint(_Record):
             corpus.
         phrases: digest of the joined phrases, if any.
         extends: digest of the vocabulary whose counts were added, if any.
+        lists: digest of the words to leave out or to keep, if any.
         mixed: digest of the corpora and the share that it was mixed from, if it was.
         shards: digest of the fingerprints of all ranks, if each rank has its own text.
     """
@@ -36,6 +37,7 @@ class Fingerprint(_Record):
     inputs: list[tuple[str, int, int]] | None
     phrases: str | None = None
     extends: str | None = None
+    lists: str | None = None
     mixed: str | None = None
     shards: str | None = Field(default=None, alias="parts")
 

@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.spool import Spool
 from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
+from sg_train.corpus.word_lists import WordLists, is_file_of_words
 from sg_train.errors import CorpusError, OutputError
 from sg_train.system.files import atomic_directory
 from sg_train.wording import listed
@@ -128,6 +129,7 @@ def prepare(
     *,
     overwrite: bool = False,
     gather: Gather = _alone,
+    chunks: Iterable[bytes] | None = None,
 ) -> EncodedCorpus:
     """Prepare the corpus `out`, or open it if it already holds the same text.
 
@@ -139,6 +141,7 @@ def prepare(
         overwrite: whether to replace a corpus of other text or settings.
         gather: returns every process's value, by rank; each process prepares one shard
             of a corpus, and all shards share the vocabulary of the whole corpus.
+        chunks: text in memory to read instead of files, as `chunks_of` yields it.
 
     Raises:
         CorpusError: the text cannot be read, leaves no vocabulary, or `out` holds
@@ -149,7 +152,7 @@ def prepare(
         raise CorpusError(
             "no text to train on: set corpus.paths in the config or give --corpus"
         )
-    files = expand_paths(corpus.paths)
+    files = expand_paths(corpus.paths) if chunks is None else corpus.paths
     fingerprint = _fingerprint(corpus, vocabulary, files)
     shards = gather(fingerprint.model_dump(mode="json", exclude_none=True))
     if len(shards) > 1:
@@ -166,7 +169,8 @@ def prepare(
             _check_replaceable(out, overwrite=overwrite)
 
     with atomic_directory(out, check) as aside:
-        meta = _make(corpus, vocabulary, files, fingerprint, aside, threads, gather)
+        spool, counts = read_words(corpus, files, aside, threads, chunks)
+        meta = _make(corpus, vocabulary, spool, counts, fingerprint, aside, gather)
         (aside / META_FILE).write_bytes(meta.to_json())
     return EncodedCorpus.load(out)
 
@@ -207,14 +211,13 @@ def prepare_again(
 def _make(
     corpus: CorpusConfig,
     vocabulary: VocabularyConfig,
-    files: list[str],
+    spool: Spool,
+    counts: WordCounts,
     fingerprint: Fingerprint,
     directory: Path,
-    threads: int,
     gather: Gather,
 ) -> CorpusMeta:
     """Write all files except meta.json and return its content."""
-    spool, counts = read_words(corpus, files, directory, threads)
     earlier = _earlier(vocabulary)
     if earlier is not None:
         counts.add(earlier.words, earlier.counts)
@@ -222,8 +225,12 @@ def _make(
     of_all = (
         counts.totals() if fingerprint.shards is None else [_merged(counts, gather)]
     )
+    lists = WordLists(corpus, vocabulary)
     kept, totals = choose_vocabulary(
-        unsegmented.watch(of_all), vocabulary.min_count, vocabulary.max_vocabulary
+        unsegmented.watch(of_all),
+        vocabulary.min_count,
+        vocabulary.max_vocabulary,
+        lists.allows if lists else None,
     )
     unsegmented.report(_name(corpus.paths))
     _check_lines(spool, totals, corpus.paths, is_whole=fingerprint.shards is None)
@@ -298,6 +305,9 @@ def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, A
     for key in _PATHS:
         if settings[key] is not None:
             settings[key] = absolute_pattern(settings[key])
+    for key in ("exclude", "only"):
+        if is_file_of_words(settings[key]):
+            settings[key] = [absolute_pattern(settings[key][0])]
     return settings
 
 
@@ -318,6 +328,7 @@ def _fingerprint(
         inputs=inputs,
         phrases=phrases,
         extends=extends,
+        lists=WordLists(corpus, vocabulary).digest,
     )
 
 
@@ -362,7 +373,11 @@ def _check_replaceable(out: Path, *, overwrite: bool) -> None:
 
 
 def read_words(
-    corpus: CorpusConfig, files: list[str], directory: Path, threads: int
+    corpus: CorpusConfig,
+    files: list[str],
+    directory: Path,
+    threads: int,
+    chunks: Iterable[bytes] | None = None,
 ) -> tuple[Spool, WordCounts]:
     """Read a text into a spool, with phrases joined, and count its words.
 
@@ -371,12 +386,13 @@ def read_words(
         files: the files to read, in this order.
         directory: where to write the spool and words that do not fit in memory.
         threads: how many threads split text.
+        chunks: text to read instead of the files.
 
     Raises:
         CorpusError: a file cannot be read.
     """
     spool = Spool(directory, corpus.max_sentence_length)
-    counts = read_text(corpus, files, spool, directory, threads)
+    counts = read_text(corpus, files, spool, directory, threads, chunks)
     if corpus.phrases is not None:
         phrases = Phrases.load(Path(corpus.phrases)).spelled(tokenizer_of(corpus))
         spool = join_phrases(phrases, spool, counts, threads)
@@ -410,10 +426,11 @@ def _check_enough(
         raise CorpusError(f"{name}: contains no words")
     if len(kept) < 2:
         times = "once" if totals.highest_count == 1 else f"{totals.highest_count} times"
+        allowed = "are allowed by its lists and " if settings.has_lists else ""
         raise CorpusError(
-            f"{name}: only {len(kept)} of {totals.distinct} distinct words reach "
-            f"vocabulary.min_count={settings.min_count}, but training needs at least 2 "
-            f"(the most frequent, {totals.most_frequent!r}, occurs {times}); "
+            f"{name}: only {len(kept)} of {totals.distinct} distinct words {allowed}"
+            f"reach vocabulary.min_count={settings.min_count}, but training needs at "
+            f"least 2 (the most frequent, {totals.most_frequent!r}, occurs {times}); "
             f"{_more_words(settings)}"
         )
 

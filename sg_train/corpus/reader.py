@@ -27,6 +27,7 @@ STDIN = "-"
 CHUNK_BYTES = 8 << 20
 _MOST_LINES = 1 << 18  # of a chunk
 _PIECE_BYTES = 1 << 19
+_AHEAD = 1 << 16  # bytes that can be seen before they are read
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
@@ -195,9 +196,31 @@ def read_chunks(
     file: str,
     separators: bytes,
     on_bad_text: OnBadText = "strict",
-    size: int = CHUNK_BYTES,
+    size: int | None = None,
 ) -> Iterator[bytes]:
-    r"""Yield the UTF-8 text of one file in chunks of about `size` bytes.
+    """Yield the UTF-8 text of one file; see `chunks_of`.
+
+    Args:
+        file: a path, or `-` for standard input.
+        separators: the ASCII bytes at which a line may be cut.
+        on_bad_text: as for `chunks_of`.
+        size: as for `chunks_of`.
+
+    Raises:
+        CorpusError: the file cannot be read, is damaged or is not UTF-8 text.
+    """
+    with opened(file) as (stream, name):
+        yield from chunks_of(stream, name, separators, on_bad_text, size)
+
+
+def chunks_of(
+    stream: BinaryIO,
+    name: str,
+    separators: bytes,
+    on_bad_text: OnBadText = "strict",
+    size: int | None = None,
+) -> Iterator[bytes]:
+    r"""Yield the UTF-8 text of a stream in chunks of about `size` bytes.
 
     No chunk ends inside a word. A chunk that ends with `\n` ends a sentence; after any
     other chunk, the same line continues. Every line, including the last, ends with
@@ -205,37 +228,37 @@ def read_chunks(
     removed. Memory is bounded by a few times `size`, however long the lines are.
 
     Args:
-        file: a path, or `-` for standard input.
+        stream: the text, at its start.
+        name: of the file, for messages.
         separators: the ASCII bytes at which a line may be cut; none is part of a word.
         on_bad_text: whether to refuse invalid UTF-8 and NUL bytes or to replace them
             with U+FFFD.
-        size: how many bytes to read at a time.
+        size: how many bytes to read at a time, by default 8 MB.
 
     Raises:
-        CorpusError: the file cannot be read, is damaged or is not UTF-8 text.
+        CorpusError: the text is not UTF-8.
     """
-    name = "standard input" if file == STDIN else file
+    size = size or CHUNK_BYTES
     cut_here = bytes(byte in separators for byte in range(256))
-    with _open(file, name) as stream:
-        start, carry, ended, first = 0, b"", True, True
-        while data := stream.read(size):
-            if first:
-                _refuse_container(data[:HEAD_BYTES], name)
-                start, data = _without_byte_order_mark(data)
-                first = False
-            data = (carry + data).replace(b"\r", b"\n")
-            cut = _last_cut(data, cut_here)
-            if cut == 0 and len(data) > 2 * size:
-                raise CorpusError(
-                    f"{name}: no word ends in the {len(data)} bytes from byte {start}; "
-                    "check that it is text"
-                )
-            if cut:
-                yield from _pieces(_checked(data[:cut], name, start, on_bad_text))
-                ended = data[cut - 1] == ord("\n")
-            start, carry = start + cut, data[cut:]
-        if carry or not ended:
-            yield from _pieces(_checked(carry + b"\n", name, start, on_bad_text))
+    start, carry, ended, first = 0, b"", True, True
+    while data := stream.read(size):
+        if first:
+            refuse_container(data[:HEAD_BYTES], name)
+            start, data = _without_byte_order_mark(data)
+            first = False
+        data = (carry + data).replace(b"\r", b"\n")
+        cut = _last_cut(data, cut_here)
+        if cut == 0 and len(data) > 2 * size:
+            raise CorpusError(
+                f"{name}: no word ends in the {len(data)} bytes from byte {start}; "
+                "check that it is text"
+            )
+        if cut:
+            yield from _pieces(_checked(data[:cut], name, start, on_bad_text))
+            ended = data[cut - 1] == ord("\n")
+        start, carry = start + cut, data[cut:]
+    if carry or not ended:
+        yield from _pieces(_checked(carry + b"\n", name, start, on_bad_text))
 
 
 def _pieces(text: bytes) -> Iterator[bytes]:
@@ -257,27 +280,37 @@ def _last_cut(data: bytes, cut_here: bytes) -> int:
 
 
 @contextmanager
-def _open(file: str, name: str) -> Iterator[BinaryIO]:
+def opened(file: str) -> Iterator[tuple[BinaryIO, str]]:
+    """Yield the decompressed content of a file, and its name for messages.
+
+    Args:
+        file: a path, or `-` for standard input.
+
+    Raises:
+        CorpusError: the file cannot be read or is damaged.
+    """
+    name = "standard input" if file == STDIN else file
     with _opened(file, name) as stream:
         try:
             kind = compression_of(stream.peek(8))
         except OSError as error:
             raise CorpusError(f"cannot read {name}: {error.strerror}") from error
         with decompressed(stream, kind, name, CorpusError) as content:
-            yield content
+            yield content, name
 
 
 def _opened(file: str, name: str) -> io.BufferedReader:
     try:
         if file == STDIN:
             return io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
-        return Path(file).open("rb")
+        return io.BufferedReader(io.FileIO(file), _AHEAD)
     except (OSError, ValueError, AttributeError) as error:  # standard input is closed
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"cannot read {name}: {reason}") from error
 
 
-def _refuse_container(head: bytes, name: str) -> None:
+def refuse_container(head: bytes, name: str) -> None:
+    """Refuse a file whose first bytes are those of an archive, a document and so on."""
     container = container_of(head)
     if container is not None:
         raise CorpusError(

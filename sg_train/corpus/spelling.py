@@ -4,12 +4,19 @@ from collections.abc import Callable
 
 from sg_train.config import CorpusConfig
 from sg_train.corpus.phrases.phrases import delimiter_of
-from sg_train.corpus.tokenizer import Tokenizer, make_tokenizer, split_words
+from sg_train.corpus.tokenizer import (
+    NumbersAsOne,
+    Tokenizer,
+    make_tokenizer,
+    split_words,
+)
 
 
 def tokenizer_of(corpus: CorpusConfig) -> Tokenizer:
-    """Return the tokenizer of a text."""
-    return make_tokenizer(corpus.tokenizer, corpus.case, emoji=corpus.emoji)
+    """Return the tokenizer of a text; items are words as they are."""
+    name = "whitespace" if corpus.has_items else corpus.tokenizer
+    tokenizer = make_tokenizer(name, corpus.case, emoji=corpus.emoji)
+    return tokenizer if corpus.numbers == "keep" else NumbersAsOne(tokenizer)
 
 
 def spelling(corpus: CorpusConfig) -> Callable[[str], list[str]]:

@@ -159,6 +159,31 @@ class WordsTokenizer:
         return found
 
 
+class NumbersAsOne:
+    """Another tokenizer, with one word for all numbers.
+
+    >>> NumbersAsOne(WordsTokenizer()).words("in")
+    ['in']
+    >>> NumbersAsOne(WhitespaceTokenizer()).words("-3.5")
+    ['0']
+    """
+
+    _NUMBER = regex.compile(r"[-+]?\p{Nd}+(?:[.,:/]\p{Nd}+)*")
+    _WORD = "0"
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.separators = tokenizer.separators
+        self.fold = tokenizer.fold
+
+    def words(self, token: str) -> list[str]:
+        """Return the words of the other tokenizer, with numbers replaced."""
+        words = self._tokenizer.words(token)
+        if not any(character.isdigit() for character in token):
+            return words
+        return [self._WORD if self._NUMBER.fullmatch(w) else w for w in words]
+
+
 def make_tokenizer(
     name: TokenizerName, case: Case = "lower", *, emoji: bool = False
 ) -> Tokenizer:

@@ -1,6 +1,6 @@
 """The vocabulary: the words that get vectors, most frequent first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +129,7 @@ def choose_vocabulary(
     totals: Iterable[tuple[Sequence[str], NDArray[np.int64]]],
     min_count: int,
     max_vocabulary: int | None,
+    allows: Callable[[str], bool] | None = None,
 ) -> tuple[Vocabulary, Totals]:
     """Choose the words that get vectors, holding little more than these in memory.
 
@@ -136,6 +137,7 @@ def choose_vocabulary(
         totals: batches of distinct words and their counts.
         min_count: words that occur less often are left out.
         max_vocabulary: keep at most this many of the most frequent words.
+        allows: returns whether a word may be chosen; by default all may.
 
     >>> totals = [(["a", "b"], np.array([5, 1]))]
     >>> choose_vocabulary(totals, 2, None)[0].words
@@ -154,9 +156,11 @@ def choose_vocabulary(
         if highest >= top[0]:
             equal = np.flatnonzero(how_often == highest).tolist()
             top = max(top, (highest, max(some[i] for i in equal)))
-        frequent = np.flatnonzero(how_often >= min_count)
-        words += [some[i] for i in frequent.tolist()]
-        counts = np.concatenate((counts, how_often[frequent]))
+        chosen = np.flatnonzero(how_often >= min_count).tolist()
+        if allows is not None:
+            chosen = [i for i in chosen if allows(some[i])]
+        words += [some[i] for i in chosen]
+        counts = np.concatenate((counts, how_often[chosen]))
         if max_vocabulary is not None and len(words) > 4 * max_vocabulary:
             best = rank_words(words, counts, max_vocabulary=max_vocabulary)
             words, counts = [words[i] for i in best.tolist()], counts[best]

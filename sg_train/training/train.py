@@ -1,16 +1,18 @@
 """Train a run: from a config, from a checkpoint, or from a prepared beginning."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from sg_train.config import Config
-from sg_train.errors import OutputError
+from sg_train.config import Config, CorpusConfig
+from sg_train.corpus.in_memory import prepare_sentences
+from sg_train.errors import OutputError, TrainingError
 from sg_train.runs.checkpoint import Checkpoints
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors
+from sg_train.system.launch import is_launched_with_others
 from sg_train.system.ranks import Ranks, open_ranks
 from sg_train.training.beginning import (
     Beginning,
@@ -23,7 +25,7 @@ from sg_train.training.beginning import (
 from sg_train.training.initial_vectors import report_drift
 from sg_train.training.loop import Loop
 from sg_train.training.progress import Progress
-from sg_train.training.setup import Components, set_up
+from sg_train.training.setup import Components, set_up, threads_of
 from sg_train.training.signals import Signals
 from sg_train.training.tensorboard import TensorBoardWriter
 
@@ -35,6 +37,7 @@ def train(
     out: str | Path,
     *,
     overwrite: bool = False,
+    sentences: Iterable[Sequence[str]] | None = None,
     first_learning_rate: float | None = None,
 ) -> None:
     """Train vectors as `config` describes and save the run in the directory `out`.
@@ -47,6 +50,8 @@ def train(
         config: all settings.
         out: the run directory; of several ranks, only the first uses it.
         overwrite: whether an existing run may be replaced.
+        sentences: lists of words to train on, instead of `corpus.paths`. They are read
+            once into a prepared corpus in `corpora/`, from which the run resumes.
         first_learning_rate: of the first run in a chain of `extend`, for the record.
 
     Raises:
@@ -59,6 +64,9 @@ def train(
         Interrupted: a signal stopped training; `resume` continues it.
     """
     run = RunDirectory(Path(out))
+    if sentences is not None:
+        run.check_free(overwrite=overwrite)
+        config = _with_sentences(config, sentences)
     with open_ranks() as ranks, ExitStack() as stack:
         with ranks.failing_together():
             restarted = ranks.from_first(ranks.is_first and is_restart(run))
@@ -83,6 +91,20 @@ def train(
             components = set_up(beginning, ranks)
             beginning = beginning.without_weights()  # the model has them
             train_from(beginning, components, ranks)
+
+
+def _with_sentences(config: Config, sentences: Iterable[Sequence[str]]) -> Config:
+    """Prepare a corpus of sentences, and return a config that trains on it."""
+    if is_launched_with_others():
+        raise TrainingError(
+            "sentences: can train in one process only; prepare a corpus for several"
+        )
+    corpus = prepare_sentences(sentences, config.vocabulary, threads=threads_of(config))
+    made = corpus.meta.fingerprint.settings
+    settings = {
+        f"corpus.{key}": made[key] for key in made if key in CorpusConfig.model_fields
+    }
+    return config.with_settings({**settings, "corpus.paths": [str(corpus.path)]})
 
 
 def resume(out: str | Path, overrides: Sequence[str] = ()) -> None:

@@ -1,0 +1,1 @@
+"""Formats of text: each reader turns a file into sentences. Read `detect` first."""
