@@ -20,7 +20,7 @@ from sg_train import WordVectors, __version__
 from tests.conftest import ROOT, Command, read_metrics, untraced
 
 COMMANDS = [
-    *("train", "resume", "extend", "config", "prepare", "phrases"),
+    *("train", "resume", "extend", "tune", "config", "prepare", "phrases"),
     *("neighbors", "similarity", "analogy", "vocab", "vector", "info"),
     *("evaluate", "compare", "plot", "report"),
     "export",
@@ -68,13 +68,16 @@ def example(help_text: str) -> list[str]:
 
 
 def test_the_examples_of_all_helps_work_in_order(
-    sg_train: Command, project: Path
+    sg_train: Command, project: Path, monkeypatch
 ) -> None:
+    monkeypatch.setattr("sg_train.training.tuning.tune._LEAST_RUNS", 1)
     for command in COMMANDS:
         shown = sg_train(command, "--help")
         assert shown.exit_code == 0
         arguments = example(shown.stdout)
         assert arguments[0] == command
+        if command == "tune":  # not for five minutes
+            arguments[arguments.index("--minutes") + 1] = "0.1"
         result = sg_train(*arguments)
         assert result.exit_code == 0, result.output
     assert (project / "corpora/sotu/ids.i32").exists()

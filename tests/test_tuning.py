@@ -393,6 +393,10 @@ def test_a_run_is_left_beside_its_trials(text: Path, sg_train: Command) -> None:
     result = sg_train(*arguments, "--minutes", 0.2, "--json")
     assert len(json.loads(result.stdout)) == len(rows)
     assert Path("runs/best.trials.jsonl").read_bytes().startswith(trials)
+    train(config(text), "runs/best", overwrite=True)  # a run of the user's own
+    line = sg_train.refused(*arguments, "--minutes", 0.3)
+    assert "runs/best" in line
+    assert "--overwrite" in line
     other = [str(word).replace("0.5", "0.6") for word in arguments]
     assert "holds trials with other settings" in sg_train.refused(*other)
 

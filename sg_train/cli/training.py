@@ -148,8 +148,8 @@ def extend(
 
 @app.command(
     rich_help_panel=TRAIN,
-    epilog="Example: sg-train tune configs/quickstart.yaml --on data/analogies.txt "
-    "--minutes 10 --out runs/tuned",
+    epilog="Example: sg-train tune configs/tiny.yaml --on data/analogies.txt "
+    "--minutes 5 --out runs/tuned",
 )
 def tune(
     config: ConfigFile = None,

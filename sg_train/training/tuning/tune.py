@@ -116,6 +116,8 @@ def tune(
         space = space_of(first.config, judge.name)
         digest = _digest(config, space, judge.name, on, first)
         with closing(Journal(trials_file, digest, overwrite=overwrite)) as journal:
+            if not _is_result(run, config, journal):
+                run.check_free(overwrite=overwrite)
             search = _Search(first.config, out, judge, space, journal, 60 * minutes)
             if run.is_done() and search.is_over and not overwrite:
                 raise OutputError(
@@ -126,6 +128,16 @@ def tune(
     best = next(finalist for finalist in finalists if finalist.is_chosen)
     train(config.with_settings(best.settings), out, overwrite=True)
     return finalists
+
+
+def _is_result(run: RunDirectory, config: Config, journal: Journal) -> bool:
+    """Return whether a run is the result of an earlier part of this search."""
+    if not run.record_file.is_file():
+        return False
+    made = run.load_record().config_hash
+    return any(
+        made == config.with_settings(trial.settings).hash() for trial in journal.trials
+    )
 
 
 class _Search:
