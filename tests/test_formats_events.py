@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sg_train.corpus.formats import events
-from sg_train.corpus.formats.events import read_events
+from sg_train.corpus.formats.events import Events, read_events
 from sg_train.corpus.formats.records import Skipped
 from sg_train.errors import CorpusError
 
@@ -38,16 +38,17 @@ def write(rows, form: str) -> str:
         return "t.parquet"
     names = ("user id", "item", "time")
     lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
-    Path("t.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))
-    return "t.jsonl.gz"
+    Path("compressed").write_bytes(gzip.compress("".join(lines).encode()))
+    return "compressed"
 
 
 def read(
     file: str, form: str, order: str | None = "time"
 ) -> tuple[list[list[str]], Skipped]:
     skipped = Skipped()
-    chunks = read_events([file], form, "item", "user id", order, skipped=skipped)
-    text = b"".join(chunks).decode()
+    kind = "gzip" if form == "jsonl" else "none"
+    table = Events([file], form, "item", "user id", order, compression=kind)
+    text = b"".join(read_events(table, skipped)).decode()
     assert text.endswith("\n")
     return [line.split(" ") for line in text.split("\n") if line], skipped
 
@@ -77,9 +78,8 @@ def test_equal_values_make_sequences(
 def test_csv_is_read_with_its_separator() -> None:
     Path("t.csv").write_text("u;i\n1;a\n2;b\n1;c d\n")
     for separator in (None, ";"):
-        lines = read_events(
-            ["t.csv"], "csv", "i", "u", None, separator=separator, skipped=Skipped()
-        )
+        table = Events(["t.csv"], "csv", "i", "u", separator=separator)
+        lines = read_events(table, Skipped())
         assert b"".join(lines) == b"\na c_d\nb\n"
 
 
@@ -97,4 +97,4 @@ def test_what_cannot_be_read_is_refused(
 ) -> None:
     Path("t.csv").write_bytes(content)
     with pytest.raises(CorpusError, match=message):
-        list(read_events(["t.csv"], "csv", item, "u", None, skipped=Skipped()))
+        list(read_events(Events(["t.csv"], "csv", item, "u"), Skipped()))

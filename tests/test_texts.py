@@ -226,7 +226,7 @@ def test_settings_that_do_not_fit_are_refused(settings, message: str) -> None:
         (
             {"a.csv": "u,i\n1,2\n", "b.jsonl": '{"u": 1, "i": 2}\n'},
             {"field": ["i"], "group_by": "u"},
-            "a.csv and .*b.jsonl: tables of different formats",
+            "a.csv and .*b.jsonl: tables of different formats, or compressed diff",
         ),
         (
             {"t.txt": "no xml\n"},

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from sg_train.choices import TextFormat
 from sg_train.config import CorpusConfig
 from sg_train.corpus.formats.detect import format_of
-from sg_train.corpus.formats.events import read_events
+from sg_train.corpus.formats.events import Events, read_events
 from sg_train.corpus.formats.layout import (
     dehyphenated,
     is_wrapped,
@@ -52,7 +52,7 @@ _NAMES = {
 
 
 class Texts:
-    """The files of a corpus; tells of what has been read."""
+    """The files of a corpus; reports what they were read as."""
 
     def __init__(self, corpus: CorpusConfig, separators: bytes, threads: int) -> None:
         """Set the reading up.
@@ -176,7 +176,7 @@ class Texts:
 
     def _events(self, files: Sequence[str]) -> Iterator[bytes]:
         corpus = self._corpus
-        forms: dict[TextFormat, str] = {}
+        forms: dict[tuple[TextFormat, str], str] = {}
         for file in files:
             if file == STDIN:
                 raise CorpusError(
@@ -193,23 +193,29 @@ class Texts:
                     "give CSV, JSON lines or Parquet, plain or compressed by gzip or "
                     "zstd"
                 )
-            forms[form] = name
+            forms[form, kind] = name
             self._formats[form] += 1
         if len(forms) > 1:
             raise CorpusError(
-                f"{' and '.join(forms.values())}: tables of different formats cannot "
-                "be grouped together; convert one of them"
+                f"{' and '.join(forms.values())}: tables of different formats, or "
+                "compressed differently, cannot be grouped together; convert one of "
+                "them"
             )
-        (form,) = forms
-        yield from read_events(
+        ((form, kind),) = forms
+        events = Events(
             files,
             form,
             corpus.field[0],
             cast(str, corpus.group_by),
             corpus.order_by,
-            separator=corpus.separator,
+            corpus.separator,
+            kind or "none",
+        )
+        yield from read_events(
+            events,
+            self._skipped,
             threads=self._threads,
-            skipped=self._skipped,
+            megabytes=corpus.memory_limit,
         )
 
     # --- messages ------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,84 +18,103 @@ from sg_train.wording import listed
 _ROWS_AT_ONCE = 1_000_000
 
 
+@dataclass(frozen=True)
+class Events:
+    """Tables whose rows are items.
+
+    Attributes:
+        files: paths of tables of one format.
+        form: `csv`, `jsonl` or `parquet`.
+        item: the column of items.
+        group_by: the column whose equal values make a sequence.
+        order_by: the column that orders a sequence; by default the order of the rows.
+        separator: between the columns of CSV; by default it is detected.
+        compression: of all files: `none`, `gzip` or `zstd`.
+    """
+
+    files: Sequence[str]
+    form: str
+    item: str
+    group_by: str
+    order_by: str | None = None
+    separator: str | None = None
+    compression: str = "none"
+
+
 def read_events(
-    files: Sequence[str],
-    form: str,
-    item: str,
-    group_by: str,
-    order_by: str | None,
-    *,
-    separator: str | None = None,
-    threads: int = 1,
+    events: Events,
     skipped: Skipped,
+    *,
+    threads: int = 1,
+    megabytes: int | None = None,
 ) -> Iterator[bytes]:
     r"""Yield the items of each group, in their order, as lines of text.
 
     White space inside an item becomes `_`. Rows without an item or group are skipped.
 
     Args:
-        files: paths of tables of one format, not compressed or by gzip or zstd.
-        form: `csv`, `jsonl` or `parquet`.
-        item: the column of items.
-        group_by: the column whose equal values make a sequence.
-        order_by: the column that orders a sequence; by default the order of the rows.
-        separator: between the columns of CSV; by default it is detected.
-        threads: how many threads read and sort.
+        events: the tables.
         skipped: counts rows that are skipped.
+        threads: how many threads read and sort.
+        megabytes: of memory for sorting; by default most of what is free.
 
     Yields:
-        Whole lines, of about a million items together.
+        Lines, of about a million items together.
 
     Raises:
         CorpusError: a file cannot be read, or a column is missing.
         MissingLibraryError: DuckDB is not installed.
     """
     duckdb = require("duckdb", "corpus.group_by", "tables")
-    named = listed(list(files))
+    named = listed(list(events.files))
     with tempfile.TemporaryDirectory(prefix="sg-train-") as scratch:
         connection = duckdb.connect(
             config={
                 "temp_directory": scratch,
                 "threads": threads,
-                "preserve_insertion_order": order_by is None,
+                **({"memory_limit": f"{megabytes}MB"} if megabytes else {}),
+                "preserve_insertion_order": events.order_by is None,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
         try:
-            table = _table(files, form, separator)
-            wanted = [item, group_by, *([order_by] if order_by else [])]
+            table = _table(events)
+            by = [events.order_by] if events.order_by else []
+            wanted = [events.item, events.group_by, *by]
             _check_columns(connection, table, wanted, named)
             columns = ", ".join(
                 f"{_name(column)} AS {alias}"
                 for column, alias in zip(wanted, "igo", strict=False)
             )
-            order = "g, o" if order_by else "g, n"
-            number = "" if order_by else ", row_number() OVER () AS n"
+            order = "o" if by else "n"
+            number = "" if by else ", row_number() OVER () AS n"
             rows = connection.sql(
-                f"SELECT g, i FROM (SELECT CAST(i AS VARCHAR) AS i, g, "
-                f"{'o' if order_by else 'n'} FROM (SELECT {columns}{number} FROM "
-                f"{table})) ORDER BY {order}"
+                f"SELECT g, i FROM (SELECT CAST(i AS VARCHAR) AS i, g, {order} "
+                f"FROM (SELECT {columns}{number} FROM {table})) ORDER BY g, {order}"
             ).to_arrow_reader(_ROWS_AT_ONCE)
             yield from _lines(rows, skipped)
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise CorpusError(
-                f"{named}: cannot be read as {form} ({reason})"
+                f"{named}: cannot be read as {events.form} ({reason})"
             ) from error
         finally:
             connection.close()
 
 
-def _table(files: Sequence[str], form: str, separator: str | None) -> str:
+def _table(events: Events) -> str:
     """Return the call that reads the files."""
-    names = ", ".join(_text(str(Path(file).absolute())) for file in files)
-    if form == "parquet":
-        return f"read_parquet([{names}])"
-    if form == "jsonl":
-        return f"read_json([{names}], format = 'newline_delimited')"
-    mark = f", delim = {_text(separator)}" if separator else ""
-    return f"read_csv([{names}], header = true{mark})"
+    files = [_text(str(Path(file).absolute())) for file in events.files]
+    names = f"[{', '.join(files)}]"
+    if events.form == "parquet":
+        return f"read_parquet({names})"
+    how = f"compression = {_text(events.compression)}"
+    if events.form == "jsonl":
+        return f"read_json({names}, format = 'newline_delimited', {how})"
+    if events.separator:
+        how += f", delim = {_text(events.separator)}"
+    return f"read_csv({names}, header = true, {how})"
 
 
 def _check_columns(
