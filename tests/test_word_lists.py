@@ -62,13 +62,16 @@ def test_without_lists_there_is_no_digest() -> None:
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        ({"only": ["?!"]}, r"vocabulary.only=\['\?!'\]: contains no words"),
+        ({"only": ["?!"]}, r"vocabulary.only=\?!: neither a file nor one word"),
+        ({"exclude": ["none.txt"]}, "vocabulary.exclude=none.txt: neither a file nor"),
+        ({"only": ["empty.txt"]}, "empty.txt: contains no words to keep"),
         ({"only": ["bird"]}, "only 0 of 9 distinct words are allowed by its lists and"),
         ({"only": ["bad.txt"]}, "bad.txt: not UTF-8 text"),
     ],
 )
 def test_lists_that_leave_nothing_are_refused(lists, message: str) -> None:
     Path("bad.txt").write_bytes(b"\xff\n")
+    Path("empty.txt").write_text("?\n")
     with pytest.raises(CorpusError, match=message):
         words(**lists)
     assert not Path("c").exists()

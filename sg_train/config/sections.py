@@ -480,6 +480,8 @@ class EvaluationConfig(Section):
             names.append("held_out_loss")
         if len(set(names)) < len(names):
             raise ValueError("two tests have the same name; rename a file")
+        if self.stop_on == "held_out_loss" and not self.held_out:
+            raise ValueError("stop_on=held_out_loss: needs held_out above 0")
         if self.stop_on is not None and self.stop_on not in names:
             raise ValueError(
                 f"stop_on={self.stop_on} is not the name of a test; the tests are "

@@ -27,11 +27,11 @@ class WordLists:
             CorpusError: a file cannot be read, or the list to keep is empty.
         """
         tokenizer = tokenizer_of(corpus)
-        self._exclude = _words(vocabulary.exclude, tokenizer)
-        self._only = _words(vocabulary.only, tokenizer)
+        joins = corpus.phrases is not None
+        self._exclude = _words("exclude", vocabulary.exclude, tokenizer, joins=joins)
+        self._only = _words("only", vocabulary.only, tokenizer, joins=joins)
         if vocabulary.only and not self._only:
-            given = shortened(repr(vocabulary.only))
-            raise CorpusError(f"vocabulary.only={given}: contains no words")
+            raise CorpusError(f"{vocabulary.only[0]}: contains no words to keep")
         self.digest: str | None = None
         if self._exclude or self._only:
             both = repr((sorted(self._exclude), sorted(self._only)))
@@ -55,21 +55,29 @@ def is_file_of_words(entries: Sequence[str]) -> bool:
     return len(entries) == 1 and Path(entries[0]).is_file()
 
 
-def _words(entries: Sequence[str], tokenizer: Tokenizer) -> frozenset[str]:
-    if is_file_of_words(entries):
-        return _read(Path(entries[0]), tokenizer)
-    return frozenset(
-        word for entry in entries for word in split_words(tokenizer, entry)
-    )
+def _words(
+    key: str, entries: Sequence[str], tokenizer: Tokenizer, *, joins: bool
+) -> frozenset[str]:
+    """Return the words of a setting; with `joins`, phrases are words, too."""
+    is_file = is_file_of_words(entries)
+    words: set[str] = set()
+    for entry in _read(Path(entries[0])).split() if is_file else entries:
+        spelled = split_words(tokenizer, entry)
+        if len(spelled) != 1 and not is_file and not joins:
+            raise CorpusError(
+                f"vocabulary.{key}={shortened(entry)}: neither a file nor one word as "
+                "the tokenizer splits text"
+            )
+        words.update([entry] if joins and len(spelled) > 1 else spelled)
+    return frozenset(words)
 
 
-def _read(file: Path, tokenizer: Tokenizer) -> frozenset[str]:
+def _read(file: Path) -> str:
     try:
         if file.stat().st_size > _LONGEST_FILE:
             raise CorpusError(f"{file}: longer than {_LONGEST_FILE} bytes")
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise CorpusError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise CorpusError(f"{file}: not UTF-8 text; convert it to UTF-8") from error
-    return frozenset(split_words(tokenizer, text))
