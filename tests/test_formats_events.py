@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sg_train.corpus.formats import events
 from sg_train.corpus.formats.events import Events, read_events
-from sg_train.corpus.formats.records import Skipped
+from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
 
 rows = st.lists(

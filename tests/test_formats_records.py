@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.corpus.formats.records import Skipped, read_csv, read_jsonl, read_parquet
+from sg_train.corpus.formats.records import read_csv, read_jsonl, read_parquet
+from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
 
 texts = st.text(max_size=9).filter(

@@ -5,27 +5,20 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from sg_train.choices import TextFormat
 from sg_train.config import CorpusConfig
 from sg_train.corpus.formats.detect import format_of
-from sg_train.corpus.formats.events import Events, read_events
 from sg_train.corpus.formats.layout import (
     dehyphenated,
     is_wrapped,
     join_lines,
     split_items,
 )
-from sg_train.corpus.formats.markup import blocks_of, read_html, read_xml
-from sg_train.corpus.formats.records import (
-    Skipped,
-    read_csv,
-    read_jsonl,
-    read_parquet,
-)
-from sg_train.corpus.formats.vertical import read_vertical
+from sg_train.corpus.formats.skipped import Skipped
 from sg_train.corpus.reader import (
     STDIN,
     chunks_of,
@@ -92,17 +85,17 @@ class Texts:
         if form == "text":
             yield from self._text(stream, name)
         elif form in ("xml", "html"):
-            sentences = read_html(stream, name)
+            markup = _reader("markup")
+            sentences = markup.read_html(stream, name)
             if form == "xml":
-                blocks = blocks_of(corpus.field, corpus.skip)
+                blocks = markup.blocks_of(corpus.field, corpus.skip)
                 recovers = corpus.errors == "replace"
-                sentences = read_xml(stream, name, blocks, recovers=recovers)
+                sentences = markup.read_xml(stream, name, blocks, recovers=recovers)
             yield from _in_chunks(sentences)
         elif form == "vertical":
             field = corpus.field[0] if corpus.field else None
-            content = (line + b"\n" for line in read_vertical(stream, name, field))
-            joined = _together(content, len)
-            for chunk in joined:
+            lines = _reader("vertical").read_vertical(stream, name, field)
+            for chunk in _together((line + b"\n" for line in lines), len):
                 yield from chunks_of(io.BytesIO(chunk), name, b"\n", corpus.errors)
         else:
             yield from _in_chunks(
@@ -152,14 +145,19 @@ class Texts:
     def _records(
         self, form: TextFormat, stream: io.BufferedReader, name: str, file: str
     ) -> Iterator[Any]:
-        corpus, skipped = self._corpus, self._skipped
+        corpus, skipped, reader = self._corpus, self._skipped, _reader("records")
+        fields: Iterator[Any]
         if form == "jsonl":
-            return read_jsonl(stream, name, corpus.field, skipped)
+            fields = reader.read_jsonl(stream, name, corpus.field, skipped)
+            return fields
         if form == "csv":
-            return read_csv(stream, name, corpus.field, corpus.separator, skipped)
+            mark = corpus.separator
+            fields = reader.read_csv(stream, name, corpus.field, mark, skipped)
+            return fields
         whole = file if file != STDIN and Path(file).is_file() else None
         source = whole or io.BytesIO(stream.read())
-        return read_parquet(source, name, corpus.field, skipped)
+        fields = reader.read_parquet(source, name, corpus.field, skipped)
+        return fields
 
     def _sentences(self, value: str | list[str]) -> Iterable[str]:
         """Return the sentences of a field."""
@@ -202,7 +200,8 @@ class Texts:
                 "them"
             )
         ((form, kind),) = forms
-        events = Events(
+        reader = _reader("events")
+        events = reader.Events(
             files,
             form,
             corpus.field[0],
@@ -211,7 +210,7 @@ class Texts:
             corpus.separator,
             kind or "none",
         )
-        yield from read_events(
+        yield from reader.read_events(
             events,
             self._skipped,
             threads=self._threads,
@@ -281,6 +280,11 @@ def _ahead(stream: BinaryIO, file: str) -> io.BufferedReader:
     if isinstance(stream, io.BufferedReader) and file != STDIN:
         return stream
     return io.BufferedReader(_Raw(stream), _HEAD_BYTES)
+
+
+def _reader(name: str) -> Any:
+    """Import the reader of a format when a file needs it."""
+    return import_module(f"sg_train.corpus.formats.{name}")
 
 
 def _in_chunks(sentences: Iterable[str]) -> Iterator[bytes]:

@@ -7,9 +7,8 @@ settle it.
 import json
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
-
-from lxml import etree
 
 from sg_train.choices import TextFormat
 from sg_train.errors import CorpusError
@@ -116,6 +115,7 @@ def _is_vertical(lines: Sequence[bytes]) -> bool:
 
 def _is_xml(head: bytes) -> bool:
     """Return whether the beginning of a file is well-formed."""
+    etree = import_module("lxml.etree")
     parser = etree.XMLPullParser(events=(), no_network=True)
     try:
         parser.feed(head)

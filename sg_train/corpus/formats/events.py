@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sg_train.corpus.formats.records import Skipped
+from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
 from sg_train.system.optional import require
 from sg_train.wording import listed

@@ -4,12 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
 from sg_train.wording import listed
 
@@ -20,17 +20,6 @@ _SNIFFED = 1 << 16  # characters
 _MARKS = ",;\t|"
 _ROWS_AT_ONCE = 4096
 _LINES_SHOWN = 1000  # of which a message names the keys
-
-
-@dataclass
-class Skipped:
-    """Counts what has no text.
-
-    Attributes:
-        nulls: fields that are null or missing.
-    """
-
-    nulls: int = 0
 
 
 def read_jsonl(
