@@ -89,6 +89,7 @@ def test_csv_is_read_with_its_separator() -> None:
         ("none", b"u,i\n1,a\n", "t.csv: no column none; the columns are u, i"),
         ('i"; DROP', b"u,i\n1,a\n", "no column i"),
         ("i", b"", "t.csv: "),
+        ("[1, 2] AS i", b"u,i\n1,a\n", "no column"),
         ("i", b"u,i\n1,\xff\xfe\n", r"t.csv: cannot be read as csv \("),
     ],
 )
@@ -98,3 +99,13 @@ def test_what_cannot_be_read_is_refused(
     Path("t.csv").write_bytes(content)
     with pytest.raises(CorpusError, match=message):
         list(read_events(Events(["t.csv"], "csv", item, "u"), Skipped()))
+
+
+def test_items_of_other_types_are_text() -> None:
+    columns = {"u": [1, 1, 1], "n": [3, 1, 2], "x": [0.5, 1.0, 2.0]}
+    pq.write_table(pa.table({**columns, "l": [[1], [2], [3]]}), "t.parquet")
+    for item, text in (("n", b"\n1 2 3\n"), ("x", b"\n1 2 0.5\n")):
+        table = Events(["t.parquet"], "parquet", item, "u", "n")
+        assert b"".join(read_events(table, Skipped())) == text
+    with pytest.raises(CorpusError, match="cannot be read as parquet"):
+        list(read_events(Events(["t.parquet"], "parquet", "l", "u"), Skipped()))

@@ -21,12 +21,14 @@ def xml(
     text: str | bytes, *fields: str, skip=None, recovers: bool = False
 ) -> list[str]:
     stream = io.BytesIO(text if isinstance(text, bytes) else text.encode())
-    return list(read_xml(stream, "f", blocks_of(fields, skip), recovers=recovers))
+    found = read_xml(stream, "f", blocks_of(fields, skip), recovers=recovers)
+    return [" ".join(sentence.split()) for sentence in found]
 
 
 def html(text: str, encoding: str = "utf-8") -> list[str]:
     stream: Any = io.BytesIO(text.encode(encoding))
-    return list(read_html(io.BufferedReader(stream), "f"))
+    found = read_html(io.BufferedReader(stream), "f")
+    return [" ".join(sentence.split()) for sentence in found]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ _HEAD_BYTES = 1 << 16
 _CHUNK = 1 << 20  # characters
 _TABLES = ("csv", "jsonl", "parquet")
 _READ_BY_DUCKDB = ("", "gzip", "zstd")  # compressed in one of these ways
+_BLANKS = dict.fromkeys(map(ord, "\n\r\0"), " ")
 _NAMES = {
     "xml": "XML",
     "html": "HTML",
@@ -170,7 +171,9 @@ class Texts:
             value = dehyphenated(value, set())
         if corpus.sentence == "document":
             return [value]
-        return re.split(r"\n\s*\n" if corpus.sentence == "paragraph" else r"\n", value)
+        if corpus.sentence == "paragraph":
+            return re.split(r"\n\s*\n", value)
+        return value.split("\n")
 
     def _events(self, files: Sequence[str]) -> Iterator[bytes]:
         corpus = self._corpus
@@ -289,9 +292,14 @@ def _reader(name: str) -> Any:
 
 def _in_chunks(sentences: Iterable[str]) -> Iterator[bytes]:
     """Join sentences to chunks of lines; line ends inside a sentence become spaces."""
-    lines = (re.sub(r"[\r\n\0]", " ", sentence) + "\n" for sentence in sentences)
-    for chunk in _together(lines, len):
+    for chunk in _together(map(_line, sentences), len):
         yield chunk.encode(errors="replace")
+
+
+def _line(sentence: str) -> str:
+    if "\n" in sentence or "\r" in sentence or "\0" in sentence:
+        sentence = sentence.translate(_BLANKS)
+    return sentence + "\n"
 
 
 def _together(lines: Iterable[Any], size: Callable[[Any], int]) -> Iterator[Any]:

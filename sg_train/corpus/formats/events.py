@@ -90,11 +90,11 @@ def read_events(
             order = "o" if by else "n"
             number = "" if by else ", row_number() OVER () AS n"
             rows = connection.sql(
-                f"SELECT g, i FROM (SELECT CAST(i AS VARCHAR) AS i, g, {order} "
-                f"FROM (SELECT {columns}{number} FROM {table})) ORDER BY g, {order}"
+                f"SELECT g, i FROM (SELECT {columns}{number} FROM {table}) "
+                f"ORDER BY g, {order}"
             ).to_arrow_reader(_ROWS_AT_ONCE)
             yield from _lines(rows, skipped)
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException) as error:
             reason = str(error).strip().splitlines()[0]
             raise CorpusError(
                 f"{named}: cannot be read as {events.form} ({reason})"
@@ -146,12 +146,17 @@ def _lines(batches: Any, skipped: Skipped) -> Iterator[bytes]:
         first = groups[0].as_py()
         if last is not None and first == last:
             begins[0] = False
-        items = pc.replace_substring_regex(pc.utf8_trim_whitespace(items), r"\s+", "_")
-        marks = pa.array(np.where(begins, "\n", " "), items.type)
-        lines = pc.binary_join_element_wise(marks, items, "")
-        _, _, content = lines.buffers()
-        offsets = np.frombuffer(lines.buffers()[1], "<i4")[: len(lines) + 1]
-        yield content.to_pybytes()[offsets[0] : offsets[-1]]
+        coded = items.dictionary_encode()
+        trimmed = pc.utf8_trim_whitespace(coded.dictionary.cast(pa.string()))
+        words = pc.replace_substring_regex(trimmed, r"\s+", "_")
+        # Each word twice: as the next item of a sequence, and as the first of one.
+        both = pa.concat_arrays(
+            [pc.binary_join_element_wise(mark, words, "") for mark in (" ", "\n")]
+        ).cast(pa.large_string())
+        codes = coded.indices.to_numpy() + begins * len(words)
+        lines = both.take(pa.array(codes))
+        offsets = np.frombuffer(lines.buffers()[1], "<i8")[: len(lines) + 1]
+        yield lines.buffers()[2].to_pybytes()[offsets[0] : offsets[-1]]
         last = groups[-1].as_py()
     yield b"\n"
 

@@ -192,7 +192,7 @@ class _Kinds(dict[str, str]):
 
 def _text(element: Any, blocks: Blocks) -> str:
     if blocks.word is None:
-        return " ".join(_running_text(element, blocks.elements).split())
+        return _running_text(element, blocks.elements).strip()
     words: list[str] = []
     for word in element.iter(_ANY + blocks.word):
         value = (

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ _MOST_BYTES = 100_000_000  # of a line
 _SNIFFED = 1 << 16  # characters
 _MARKS = ",;\t|"
 _ROWS_AT_ONCE = 4096
+_DECODER = json.JSONDecoder()
 _LINES_SHOWN = 1000  # of which a message names the keys
 
 
@@ -43,7 +45,9 @@ def read_jsonl(
                 skipped.nulls += 1
                 continue
             found = True
-            yield _checked(value, f"{name}, line {number}", field)
+            if type(value) is not str:
+                value = _checked(value, f"{name}, line {number}", field)
+            yield value
         if not found and number <= _LINES_SHOWN:
             known.update(dict.fromkeys(record))
     if not found:
@@ -55,24 +59,23 @@ def read_jsonl(
 
 def _records(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the record of each line that is not empty."""
-    number = 0
-    while line := stream.readline(_MOST_BYTES):
-        number += 1
-        where = f"{name}, line {number}"
+    for number, line in enumerate(iter(partial(stream.readline, _MOST_BYTES), b""), 1):
         if len(line) == _MOST_BYTES:
-            raise CorpusError(f"{where}: longer than {_MOST_BYTES} bytes")
-        if not line.strip():
-            continue
+            raise CorpusError(f"{name}, line {number}: longer than {_MOST_BYTES} bytes")
         try:
-            record = json.loads(line)
+            record = _DECODER.decode(line.decode())
         except (ValueError, RecursionError) as error:
+            if not line.strip():
+                continue
             reason = getattr(error, "msg", None) or type(error).__name__
             raise CorpusError(
-                f"{where}: not valid JSON ({reason}); correct the line, or set "
-                "corpus.format=text"
+                f"{name}, line {number}: not valid JSON ({reason}); correct the line, "
+                "or set corpus.format=text"
             ) from error
         if not isinstance(record, dict):
-            raise CorpusError(f"{where}: not a record, which begins with {{")
+            raise CorpusError(
+                f"{name}, line {number}: not a record, which begins with {{"
+            )
         yield number, record
 
 

@@ -5,12 +5,14 @@ Also CoNLL-U, whose sentences end with an empty line and whose first column is a
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
 from sg_train.errors import CorpusError
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][\w:.-]*)(\s[^<>]*)?/?>")
 _ENDS = (b"s", b"sent", b"sentence", b"p", b"head", b"doc", b"text", b"div")
+_MARKS = (b"<", b"\n", b"\r", b"#", b" ", b"\t")  # how special lines begin
 _MOST_BYTES = 1_000_000  # of a line
 _CONLL_COLUMNS = 10
 
@@ -30,40 +32,48 @@ def read_vertical(stream: BinaryIO, name: str, field: str | None) -> Iterator[by
         CorpusError: a line lacks the column, or is too long.
     """
     column = _column(field)
+    at = column or 0
     tokens: list[bytes] = []
-    for number, line in _lines(stream, name):
-        tag = _TAG.fullmatch(line.strip())
-        if tag is not None or not line.strip():
-            if tag is None or tag[2].lower() in _ENDS:
-                if tokens:
-                    yield b" ".join(tokens)
-                tokens = []
-        elif (token := _token(line, column, f"{name}, line {number}")) is not None:
-            tokens.append(token)
+    for number, line in enumerate(iter(partial(stream.readline, _MOST_BYTES), b""), 1):
+        ends = False
+        token: bytes | None
+        if line[:1] in _MARKS or len(line) == _MOST_BYTES:
+            ends, token = _special(line, column, f"{name}, line {number}")
+        else:
+            cells = line.split(b"\t")
+            if at < len(cells) != _CONLL_COLUMNS:
+                token = cells[at].strip()
+            else:
+                token = _token(cells, column, f"{name}, line {number}")
+        if ends and tokens:
+            yield b" ".join(tokens)
+            tokens = []
+        if token is not None:
+            tokens.append(b"_".join(token.split()) if b" " in token else token or b"_")
     if tokens:
         yield b" ".join(tokens)
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    while line := stream.readline(_MOST_BYTES):
-        number += 1
-        if len(line) == _MOST_BYTES:
-            raise CorpusError(
-                f"{name}, line {number}: longer than {_MOST_BYTES} bytes, so it is not "
-                "one token; set corpus.format=text"
-            )
-        yield number, line.strip(b"\r\n")
+def _special(line: bytes, column: int | None, where: str) -> tuple[bool, bytes | None]:
+    """Return whether a tag, comment or empty line ends a sentence, or its token."""
+    if len(line) == _MOST_BYTES:
+        raise CorpusError(
+            f"{where}: longer than {_MOST_BYTES} bytes, so it is not one token; set "
+            "corpus.format=text"
+        )
+    text = line.strip()
+    if not text:
+        return True, None
+    tag = _TAG.fullmatch(text)
+    if tag is not None:
+        return tag[2].lower() in _ENDS, None
+    if line.startswith(b"# ") and b"\t" not in line:  # of CoNLL-U
+        return False, None
+    return False, _token(line.split(b"\t"), column, where)
 
 
-def _token(line: bytes, column: int | None, where: str) -> bytes | None:
-    """Return the token of a line, which stays one if it has spaces, such as New York.
-
-    Comments of CoNLL-U, spans such as 1-2 and empty nodes such as 1.1 have none.
-    """
-    cells = line.split(b"\t")
-    if len(cells) == 1 and line.startswith(b"# "):
-        return None
+def _token(cells: list[bytes], column: int | None, where: str) -> bytes | None:
+    """Return the token of a line; spans such as 1-2 and empty nodes have none."""
     is_conll = len(cells) == _CONLL_COLUMNS and cells[0][:1].isdigit()
     if is_conll and not cells[0].isdigit():
         return None
@@ -73,7 +83,7 @@ def _token(line: bytes, column: int | None, where: str) -> bytes | None:
             f"{where}: has {len(cells)} columns, so column {at + 1} is missing; "
             "correct the line or corpus.field"
         )
-    return b"_".join(cells[at].split()) or b"_"
+    return cells[at].strip()
 
 
 def _column(field: str | None) -> int | None:
