@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.defaults:
-        options.epochs = 5  # which is what all of them do
+        options.epochs = 5  # as all others do; ours follow from the text
     results: dict[str, Result] = {}
     words = 0
     with tempfile.TemporaryDirectory() as name:

@@ -113,7 +113,7 @@ def test_train_without_a_config_uses_the_defaults(
     sg_train: Command, trained: Path
 ) -> None:
     resolved = yaml.safe_load((trained / "config.yaml").read_text())
-    assert resolved["training"]["learning_rate"] == "auto"
+    assert resolved["training"]["learning_rate"] == 0.05
     assert resolved["model"]["dimension"] == 8
     assert read_metrics(trained)[-1]["words"] == 2 * 615
 

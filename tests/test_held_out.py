@@ -93,6 +93,7 @@ def config(text: Path, **settings) -> Config:
         "sampling.subsample": 0,
         "model.dimension": 8,
         "training.epochs": 3,
+        "training.learning_rate": 0.05,
         "training.threads": 1,
         "evaluation.held_out": 0.25,
     }

@@ -78,10 +78,10 @@ def test_lines_of_one_word(
 def test_a_text_of_one_word_lines_is_refused_and_most_is_a_warning(
     tmp_path, caplog
 ) -> None:
-    baskets = tmp_path / "baskets.csv"
+    baskets = tmp_path / "baskets.txt"
     baskets.write_text("milk,bread\neggs,milk\n" * 60)
-    settings = CorpusConfig(paths=["baskets.csv"], tokenizer="whitespace")
-    complaint = "baskets.csv: every line is one word, such as 'milk,bread'; .* with ','"
+    settings = CorpusConfig(paths=["baskets.txt"], tokenizer="whitespace")
+    complaint = "baskets.txt: every line is one word, such as 'milk,bread'; .* with ','"
     with pytest.raises(CorpusError, match=complaint):
         prepare(settings, VocabularyConfig(), tmp_path / "c", 1)
     assert not (tmp_path / "c").exists()

@@ -363,6 +363,7 @@ def test_deterministic_is_the_same_for_any_number_of_threads(corpus: Path) -> No
     assert results(Path("t1")) == results(Path("t2")) == results(Path("t3"))
     record = json.loads(Path("t1/run.json").read_text())
     made_by = {"config_hash", "command", "versions", "processor", "corpus", "ranks"}
+    made_by |= {"automatic"}  # the learning rate
     assert set(record) == made_by | {"format", "version"}
 
 

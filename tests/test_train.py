@@ -40,7 +40,7 @@ def test_a_run_leaves_everything_in_its_directory(text: Path, engine: str) -> No
         "vocabulary.tsv",
         "weights.safetensors",
     ]
-    assert run.load_config() == settings
+    assert run.load_config() == settings.with_settings({"training.learning_rate": 0.05})
     vectors = load_run_vectors(run)
     assert vectors.matrix.shape == (30, 8)
     assert np.isfinite(vectors.matrix).all()

@@ -340,7 +340,7 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _describe(fault: Any) -> str:
     place = [str(part) for part in fault["loc"]]
-    is_auto = place[-1] in _NUMBERS
+    is_auto = bool(place) and place[-1] in _NUMBERS
     if is_auto:
         place.pop()
     key = ".".join(place)

@@ -122,5 +122,6 @@ def single_words(single: int, lines: int, example: str) -> str | None:
     separator = re.search(r"(?<=\w)[,;|/:+](?=\w)", example)
     advice = "put several words on one line"
     if separator:
-        advice = f"separate words with spaces, not with {separator[0]!r}"
+        mark = repr(separator[0])
+        advice = f"separate words with spaces, not with {mark}, or set corpus.separator"
     return f"{how_many} one word, such as {shortened(example)!r}; {advice}"

@@ -178,7 +178,8 @@ def columns_of(header: Sequence[str], fields: Sequence[str], name: str) -> list[
     if not fields and DEFAULT_FIELD not in header:
         raise CorpusError(
             f"{name}: a table; set corpus.field to the column with the text: "
-            f"{listed(list(header), 20)}"
+            f"{listed(list(header), 20)}; or, if each line is a list of items, set "
+            "corpus.separator"
         )
     for field in fields:
         if field not in header:
