@@ -69,7 +69,7 @@ def test_the_declared_type_says_what_text_means(override: str, value: object) ->
         ("training.learning_rate=nan", "should be a finite number"),
         ("sampling.dynamic_window=maybe", "should be a valid boolean"),
         ("model.u_range=0", "model: u_range and v_range are both 0, and zeros never"),
-        ("corpus.tokenizer=word", "should be 'words' or 'whitespace', not 'word'"),
+        ("corpus.tokenizer=word", "should be 'words', 'whitespace' or a function such"),
         ("training.epoch=1", "unknown setting, did you mean training.epochs?"),
         ("model.epochs=1", "unknown setting, did you mean training.epochs?"),
         ("trainig.x=1", "trainig: unknown setting, did you mean training?"),

@@ -1,5 +1,6 @@
 """Executes every command of docs/corpora.md on small files."""
 
+import importlib
 import json
 import re
 import shlex
@@ -51,12 +52,23 @@ def files() -> None:
     pq.write_table(pa.table(events), "events.parquet")
     baskets = (f"red shoe {i % 31},hat {i % 7},{i % 41}\n" for i in range(900))
     Path("baskets.csv").write_text("".join(baskets))
+    (module,) = re.findall(r"```python\n(# mine.py\n.*?)```", PAGE, re.DOTALL)
+    Path("mine.py").write_text(module)
     Path("stop.txt").write_text("the\nand\n")
     Path("items.txt").write_text("a b c\nb c d\n" * 20)
 
 
 def test_the_page_has_its_commands() -> None:
     assert len(COMMANDS) > 12
+
+
+@pytest.mark.usefixtures("files")
+def test_the_functions_of_the_page_split_text(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    mine = importlib.import_module("mine")
+    assert mine.lemmas("The cats sleeps") == ["the", "cat", "sleep"]
+    assert mine.hashtags("A #tag, B!") == ["a", "#tag", "b"]
+    assert mine.characters("我们, 好") == ["我", "们", "好"]
 
 
 @pytest.mark.usefixtures("files")
@@ -80,6 +92,7 @@ def test_every_command_of_the_page_works(sg_train: Command) -> None:
     assert kept["novels"] == {f"{word}s" for word in prose}
     assert kept["content"] == prose - {"the", "and", "by", *"123456"}
     assert kept["stopped"] == prose - {"the", "and"}
+    assert kept["function"] == prose
     assert kept["table"] == prose | {"t"}
     assert {"red_shoe_3", "hat_6", "40"} < kept["baskets"]
     assert kept["events"] == {f"SKU_{i * i % 13}" for i in range(13)}

@@ -4,10 +4,12 @@ The checks of YAML files and `--set`, the resolved config in a run directory and
 table in docs/settings.md are all derived from these classes.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,6 +36,7 @@ from sg_train.wording import shortened
 _NONE_WORDS = ("", "~", "null", "none")
 
 _LONGEST_NGRAM = 100  # characters
+_FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _none_if_named(value: object) -> object:
@@ -62,6 +65,15 @@ def _none_or_pair(value: object) -> object:
             f"should be two numbers such as [3, 6], not {shortened(repr(value))}"
         )
     return value
+
+
+def _tokenizer(value: str) -> str:
+    if value in get_args(TokenizerName) or _FUNCTION.fullmatch(value):
+        return value
+    raise ValueError(
+        f"should be 'words', 'whitespace' or a function such as 'module:function', not "
+        f"{shortened(repr(value))}"
+    )
 
 
 _OrOne = BeforeValidator(_list_of_one)
@@ -125,10 +137,11 @@ class CorpusConfig(Section):
         description="join words that are divided at the end of a line, with paragraphs "
         "and documents",
     )
-    tokenizer: TokenizerName = Field(
+    tokenizer: Annotated[str, AfterValidator(_tokenizer)] = Field(
         default="words",
         description="`words`: runs of letters, marks and digits; `whitespace`: text "
-        "that is already tokenised",
+        "that is already tokenised; `module:function`: a Python function from a "
+        "sentence to a list of words",
     )
     case: Case = Field(
         default="lower",

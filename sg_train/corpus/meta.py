@@ -29,6 +29,7 @@ class Fingerprint(_Record):
         phrases: digest of the joined phrases, if any.
         extends: digest of the vocabulary whose counts were added, if any.
         lists: digest of the words to leave out or to keep, if any.
+        function: digest of the module of a tokenizer that is a Python function.
         mixed: digest of the corpora and the share that it was mixed from, if it was.
         shards: digest of the fingerprints of all ranks, if each rank has its own text.
     """
@@ -38,6 +39,7 @@ class Fingerprint(_Record):
     phrases: str | None = None
     extends: str | None = None
     lists: str | None = None
+    function: str | None = None
     mixed: str | None = None
     shards: str | None = Field(default=None, alias="parts")
 

@@ -32,6 +32,7 @@ from sg_train.corpus.meta import META_FILE, CorpusMeta, Fingerprint, is_prepared
 from sg_train.corpus.notices import UnsegmentedText, single_words
 from sg_train.corpus.phrases.joiner import join_phrases
 from sg_train.corpus.phrases.phrases import Phrases, digest_of_phrases
+from sg_train.corpus.python_tokenizer import digest_of, is_function
 from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.spool import Spool
@@ -329,6 +330,7 @@ def _fingerprint(
         phrases=phrases,
         extends=extends,
         lists=WordLists(corpus, vocabulary).digest,
+        function=digest_of(corpus.tokenizer) if is_function(corpus.tokenizer) else None,
     )
 
 

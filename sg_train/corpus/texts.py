@@ -19,6 +19,7 @@ from sg_train.corpus.formats.layout import (
     split_items,
 )
 from sg_train.corpus.formats.skipped import Skipped
+from sg_train.corpus.python_tokenizer import is_function, split_lines
 from sg_train.corpus.reader import (
     STDIN,
     chunks_of,
@@ -54,10 +55,11 @@ class Texts:
         Args:
             corpus: how to read the files.
             separators: the ASCII bytes at which a line may be cut.
-            threads: how many threads sort events.
+            threads: how many threads sort events, or processes call a tokenizer.
         """
         self._corpus = corpus
-        self._separators = separators
+        # A Python function is called with whole lines.
+        self._separators = b"\n" if is_function(corpus.tokenizer) else separators
         self._threads = threads
         self._formats: Counter[TextFormat] = Counter()
         self._skipped = Skipped()
@@ -76,8 +78,16 @@ class Texts:
         else:
             for file in files:
                 with opened(file) as (content, name):
-                    yield from self._file(_ahead(content, file), name, file)
+                    text = self._file(_ahead(content, file), name, file)
+                    yield from self._split(text, name)
         self._report(files)
+
+    def _split(self, text: Iterator[bytes], name: str) -> Iterator[bytes]:
+        """Call the tokenizer that is a Python function, if there is one."""
+        function = self._corpus.tokenizer
+        if self._corpus.has_items or not is_function(function):
+            return text
+        return split_lines(text, function, name, self._threads)
 
     def _file(self, stream: io.BufferedReader, name: str, file: str) -> Iterator[bytes]:
         corpus = self._corpus

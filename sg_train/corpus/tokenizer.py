@@ -13,7 +13,7 @@ from typing import Protocol
 
 import regex
 
-from sg_train.choices import Case, TokenizerName
+from sg_train.choices import Case
 
 # White space by the definition of str.split() and of most readers of vector files.
 _ASCII_SPACE = bytes(byte for byte in range(128) if chr(byte).isspace())
@@ -185,16 +185,18 @@ class NumbersAsOne:
 
 
 def make_tokenizer(
-    name: TokenizerName, case: Case = "lower", *, emoji: bool = False
+    name: str, case: Case = "lower", *, emoji: bool = False
 ) -> Tokenizer:
     """Return the tokenizer that a config names.
+
+    What a Python function returns is split at white space.
 
     >>> make_tokenizer("words", "lower").words("Don’t")
     ["don't"]
     """
-    if name == "whitespace":
-        return WhitespaceTokenizer()
-    return WordsTokenizer(case, emoji=emoji)
+    if name == "words":
+        return WordsTokenizer(case, emoji=emoji)
+    return WhitespaceTokenizer()
 
 
 def split_words(tokenizer: Tokenizer, text: str) -> list[str]:
