@@ -8,7 +8,7 @@ from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus import python_tokenizer
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import prepare
-from sg_train.corpus.python_tokenizer import split_lines
+from sg_train.corpus.python_tokenizer import digest_of, split_lines
 from sg_train.errors import CorpusError, SettingsError
 from tests.conftest import Command
 from tests.test_texts import sentences
@@ -79,13 +79,13 @@ def test_several_processes_give_the_same(monkeypatch) -> None:
 
 def test_a_changed_module_gives_another_corpus() -> None:
     first = prepared("a b\n", "mine:upper").meta.fingerprint
-    assert first.function is not None
+    assert first.function == digest_of("mine:upper") != digest_of("mine:pairs")
     Path("mine.py").write_text(MODULE + "\n# changed\n")
     sys.modules.pop("mine")
     python_tokenizer._functions.clear()
+    assert digest_of("mine:upper") != first.function
     with pytest.raises(CorpusError, match="holds a corpus of another text or other"):
         prepared("a b\n", "mine:upper")
-    assert CorpusConfig().tokenizer == "words"
 
 
 @pytest.mark.parametrize(
