@@ -16,6 +16,7 @@ from sg_train.system.optional import require
 from sg_train.wording import listed
 
 _ROWS_AT_ONCE = 1_000_000
+_BYTES_AT_ONCE = 8 << 20  # DuckDB's own batches are small
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_events(
         megabytes: of memory for sorting; by default most of what is free.
 
     Yields:
-        Lines, of about a million items together.
+        Lines, some megabytes together.
 
     Raises:
         CorpusError: a file cannot be read, or a column is missing.
@@ -93,7 +94,7 @@ def read_events(
                 f"SELECT g, i FROM (SELECT {columns}{number} FROM {table}) "
                 f"ORDER BY g, {order}"
             ).to_arrow_reader(_ROWS_AT_ONCE)
-            yield from _lines(rows, skipped)
+            yield from _together(_lines(rows, skipped))
         except (duckdb.Error, pa.ArrowException) as error:
             reason = str(error).strip().splitlines()[0]
             raise CorpusError(
@@ -159,6 +160,19 @@ def _lines(batches: Any, skipped: Skipped) -> Iterator[bytes]:
         yield lines.buffers()[2].to_pybytes()[offsets[0] : offsets[-1]]
         last = groups[-1].as_py()
     yield b"\n"
+
+
+def _together(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Join small chunks to large ones."""
+    some: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        some.append(chunk)
+        length += len(chunk)
+        if length >= _BYTES_AT_ONCE:
+            yield b"".join(some)
+            some, length = [], 0
+    yield b"".join(some)
 
 
 def _name(column: str) -> str:
