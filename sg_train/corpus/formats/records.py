@@ -40,8 +40,8 @@ def read_jsonl(
     found, known = False, dict[str, None]()
     for number, record in _records(stream, name):
         for field in fields:
-            value = _inside(record, field)
-            if value is None:
+            value = record.get(field)
+            if value is None and (value := _inside(record, field)) is None:
                 skipped.nulls += 1
                 continue
             found = True
