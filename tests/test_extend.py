@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sg_train.config import Config
+from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus import ingest, reader
+from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.prepare import prepare
 from sg_train.corpus.spilled_words import SpilledWords
@@ -284,3 +286,60 @@ def test_the_command_says_what_becomes_of_the_words(
     )
     assert "over 30 shared words: mean cosine of before and after" in (result.stderr)
     assert Config.load("s/config.yaml").vocabulary.extends == str(Path("r").absolute())
+
+
+def test_old_text_can_be_mixed_in(text: Path, sg_train: Command) -> None:
+    train(config(text), "r")
+    new = write("new.txt", ["w1", "new"] * 30)
+    old_words = len(text.read_text().split())
+    for share, words in ((0.5, None), (1, old_words + 60)):
+        result = sg_train(
+            "extend", "r", new, "--out", "s", "--mix", share, "--overwrite"
+        )
+        assert result.exit_code == 0, result.output
+        assert "since the mixed text has" in result.stderr
+        run = RunDirectory(Path("s"))
+        (path,) = run.load_config().corpus.paths
+        mixed = EncodedCorpus.load(Path(path))
+        assert 60 < mixed.words <= old_words + 60
+        assert words is None or mixed.words == words
+        assert "new" in load_run_vectors(run).words
+    # All text is read again, so as often as in a run on all of it, and at its rate.
+    training = Config.load("s/config.yaml").training
+    assert training.learning_rate == pytest.approx(0.05)
+    epochs = int(training.epochs)
+    assert epochs > 20
+    resume(Path("s"), [f"training.epochs={epochs + 1}"])
+    shutil.rmtree(Config.load("s/config.yaml").corpus.paths[0])
+    with pytest.raises(CorpusError, match="extend --mix mixed it from two corpora"):
+        resume(Path("s"), [f"training.epochs={epochs + 2}"])
+
+
+@pytest.mark.parametrize(
+    ("share", "break_it", "message"),
+    [
+        (2, lambda _: None, "--mix 2: a share of the old text, from 0 to 1"),
+        (0.5, shutil.rmtree, "--mix: .*not a prepared corpus"),
+        (
+            0.5,
+            lambda corpus: prepare(
+                CorpusConfig(paths=["new.txt"]),
+                VocabularyConfig(min_count=1),
+                corpus,
+                1,
+                overwrite=True,
+            ),
+            "is no longer the corpus that r was trained on",
+        ),
+    ],
+)
+def test_what_cannot_be_mixed_in_is_refused(
+    text: Path, sg_train: Command, share: float, break_it, message: str
+) -> None:
+    train(config(text), "r")
+    new = write("new.txt", ["w1", "new"] * 30)
+    (corpus,) = Path("corpora").iterdir()
+    break_it(corpus)
+    line = sg_train.refused("extend", "r", new, "--out", "s", "--mix", share)
+    assert re.search(message, line), line
+    assert not Path("s").exists()

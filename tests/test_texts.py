@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sg_train.config import Config, CorpusConfig, VocabularyConfig
+from sg_train.corpus import reader, texts
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import prepare
 from sg_train.errors import CorpusError, SettingsError
@@ -257,3 +258,21 @@ def test_standard_input_cannot_be_grouped(sg_train: Command) -> None:
         input="u,i\n1,2\n",
     )
     assert "standard input: cannot be grouped" in line
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_line_ends_of_dos_may_lie_between_chunks(monkeypatch, size: int) -> None:
+    monkeypatch.setattr(reader, "CHUNK_BYTES", size)
+    monkeypatch.setattr(texts, "_CHUNK", size)
+    Path("t.txt").write_bytes(b"ab cd\r\nef\r\n\r\ngh ij\r\n\rk l\r")
+    found = sentences(prepared("c", ["t.txt"], sentence="paragraph"))
+    assert found == [["ab", "cd", "ef"], ["gh", "ij"], ["k", "l"]]
+    Path("t.jsonl").write_text('{"text": "a b"}\n{"text": "c d"}\n')
+    assert sentences(prepared("c", ["t.jsonl"])) == [["a", "b"], ["c", "d"]]
+
+
+def test_fields_have_sentences_as_texts_do() -> None:
+    record = {"text": "one exam-\nple\n\ntwo of\nthem"}
+    Path("t.jsonl").write_text(json.dumps(record) + "\n")
+    found = prepared("c", ["t.jsonl"], sentence="paragraph", dehyphenate=True)
+    assert sentences(found) == [["one", "example"], ["two", "of", "them"]]
