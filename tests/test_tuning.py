@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -399,6 +400,17 @@ def test_a_run_is_left_beside_its_trials(text: Path, sg_train: Command) -> None:
     assert "--overwrite" in line
     other = [str(word).replace("0.5", "0.6") for word in arguments]
     assert "holds trials with other settings" in sg_train.refused(*other)
+
+
+def test_the_run_has_the_numbers_of_its_trials(text: Path, monkeypatch) -> None:
+    """Automatic numbers stay what they were in the search."""
+    Path("p.tsv").write_text("w1 w2 3\nw2 w3 1\nw3 w4 2\nw4 w5 5\n")
+    chosen = replace(finalist(1, 0, **{"training.epochs": 3}), is_chosen=True)
+    monkeypatch.setattr(_Search, "run", lambda _: [chosen])
+    auto = config(text, epochs="auto")
+    tuning.tune(auto, Path("out"), ["p.tsv"], 1)
+    training = RunDirectory(Path("out")).load_config().training
+    assert (training.epochs, training.learning_rate) == (3, 0.025)
 
 
 def test_the_loss_on_held_out_text_can_be_lowered(

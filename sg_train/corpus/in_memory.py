@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sg_train.config import CorpusConfig, VocabularyConfig
+from sg_train.corpus.chunks import together
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.prepare import prepare
 from sg_train.errors import CorpusError
@@ -53,15 +54,9 @@ def prepare_sentences(
 
 
 def _chunks(sentences: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    lines: list[str] = []
-    length = 0
-    for number, words in enumerate(sentences, start=1):
-        lines.append(f"{_line(words, number)}\n")
-        length += len(lines[-1])
-        if length > _CHUNK:
-            yield "".join(lines).encode(errors="replace")
-            lines, length = [], 0
-    yield "".join(lines).encode(errors="replace")
+    lines = (f"{_line(words, n)}\n" for n, words in enumerate(sentences, start=1))
+    for chunk in together(lines, _CHUNK):
+        yield chunk.encode(errors="replace")
 
 
 def _line(words: Sequence[str], number: int) -> str:

@@ -4,13 +4,14 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from sg_train.choices import TextFormat
 from sg_train.config import CorpusConfig
+from sg_train.corpus.chunks import together
 from sg_train.corpus.formats.detect import format_of
 from sg_train.corpus.formats.layout import (
     dehyphenated,
@@ -106,7 +107,7 @@ class Texts:
         elif form == "vertical":
             field = corpus.field[0] if corpus.field else None
             lines = _reader("vertical").read_vertical(stream, name, field)
-            for chunk in _together((line + b"\n" for line in lines), len):
+            for chunk in together((line + b"\n" for line in lines), _CHUNK):
                 yield from chunks_of(io.BytesIO(chunk), name, b"\n", corpus.errors)
         else:
             yield from _in_chunks(
@@ -260,11 +261,9 @@ class _UnixLines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._held = b""
 
     def read(self, size: int) -> bytes:
-        data = self._held + self._stream.read(size)
-        self._held = b""
+        data = self._stream.read(size)
         while data.endswith(b"\r"):  # its \n may come next
             more = self._stream.read(1)
             if not more:
@@ -302,7 +301,7 @@ def _reader(name: str) -> Any:
 
 def _in_chunks(sentences: Iterable[str]) -> Iterator[bytes]:
     """Join sentences to chunks of lines; line ends inside a sentence become spaces."""
-    for chunk in _together(map(_line, sentences), len):
+    for chunk in together(map(_line, sentences), _CHUNK):
         yield chunk.encode(errors="replace")
 
 
@@ -310,17 +309,3 @@ def _line(sentence: str) -> str:
     if "\n" in sentence or "\r" in sentence or "\0" in sentence:
         sentence = sentence.translate(_BLANKS)
     return sentence + "\n"
-
-
-def _together(lines: Iterable[Any], size: Callable[[Any], int]) -> Iterator[Any]:
-    """Join lines, text or bytes, to chunks of about a million characters."""
-    some: list[Any] = []
-    length = 0
-    for line in lines:
-        some.append(line)
-        length += size(line)
-        if length >= _CHUNK:
-            yield some[0][:0].join(some)
-            some, length = [], 0
-    if some:
-        yield some[0][:0].join(some)

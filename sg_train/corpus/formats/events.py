@@ -1,6 +1,5 @@
 """Tables of events, which DuckDB sorts into sequences, on disk if memory is short."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sg_train.corpus.chunks import together
 from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
+from sg_train.system.files import scratch_directory
 from sg_train.system.optional import require
 from sg_train.wording import listed
 
@@ -68,10 +69,10 @@ def read_events(
     """
     duckdb = require("duckdb", "corpus.group_by", "tables")
     named = listed(list(events.files))
-    with tempfile.TemporaryDirectory(prefix="sg-train-") as scratch:
+    with scratch_directory(None) as scratch:
         connection = duckdb.connect(
             config={
-                "temp_directory": scratch,
+                "temp_directory": str(scratch),
                 "threads": threads,
                 **({"memory_limit": f"{megabytes}MB"} if megabytes else {}),
                 "preserve_insertion_order": events.order_by is None,
@@ -94,7 +95,7 @@ def read_events(
                 f"SELECT g, i FROM (SELECT {columns}{number} FROM {table}) "
                 f"ORDER BY g, {order}"
             ).to_arrow_reader(_ROWS_AT_ONCE)
-            yield from _together(_lines(rows, skipped))
+            yield from together(_lines(rows, skipped), _BYTES_AT_ONCE)
         except (duckdb.Error, pa.ArrowException) as error:
             reason = str(error).strip().splitlines()[0]
             raise CorpusError(
@@ -160,19 +161,6 @@ def _lines(batches: Any, skipped: Skipped) -> Iterator[bytes]:
         yield lines.buffers()[2].to_pybytes()[offsets[0] : offsets[-1]]
         last = groups[-1].as_py()
     yield b"\n"
-
-
-def _together(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Join small chunks to large ones."""
-    some: list[bytes] = []
-    length = 0
-    for chunk in chunks:
-        some.append(chunk)
-        length += len(chunk)
-        if length >= _BYTES_AT_ONCE:
-            yield b"".join(some)
-            some, length = [], 0
-    yield b"".join(some)
 
 
 def _name(column: str) -> str:

@@ -116,9 +116,12 @@ def tune(
         space = space_of(first.config, judge.name)
         digest = _digest(config, space, judge.name, on, first)
         with closing(Journal(trials_file, digest, overwrite=overwrite)) as journal:
-            if not _is_result(run, config, journal):
+            # With numbers for each `auto`, as the trials have them: automatic epochs
+            # would change with a rate that the search has found.
+            base = first.config
+            if not _is_result(run, base, journal):
                 run.check_free(overwrite=overwrite)
-            search = _Search(first.config, out, judge, space, journal, 60 * minutes)
+            search = _Search(base, out, judge, space, journal, 60 * minutes)
             if run.is_done() and search.is_over and not overwrite:
                 raise OutputError(
                     f"{out}: already tuned for {minutes:g} minutes; give more "
@@ -126,7 +129,7 @@ def tune(
                 )
             finalists = search.run()
     best = next(finalist for finalist in finalists if finalist.is_chosen)
-    train(config.with_settings(best.settings), out, overwrite=True)
+    train(base.with_settings(best.settings), out, overwrite=True)
     return finalists
 
 
