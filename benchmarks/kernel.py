@@ -105,7 +105,7 @@ class Trainer:
             plan=make_plan(text.counts, config.sampling),
             schedule=Constant(),
             threads=threads,
-            device=torch.device("cpu"),
+            device="cpu",
         )
         self._model, self._engine = engine.build(task)
         self._places = [BlockRef(0, block) for block in range(text.blocks)]

@@ -56,11 +56,15 @@ def spread(values: list[float], digits: int = 2) -> str:
     return f"{middle:,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Run a command to its end; return wall seconds and peak memory in MB."""
+def run(command: list[str], log: Path | None = None) -> tuple[float, float]:
+    """Run a command to its end; return wall seconds and peak memory in MB.
+
+    What it prints goes to `log`, if given.
+    """
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    with (log or Path(os.devnull)).open("wb") as out:
+        process = subprocess.Popen(command, stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"failed: {' '.join(command)}")

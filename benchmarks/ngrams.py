@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks.kernel import Constant, Text, make_plan, of_corpus, of_zipf
 from benchmarks.measure import machine, run, seconds, spread
@@ -57,7 +56,7 @@ def make_trainer(text: Text, word_rows: WordRows | None) -> Engine:
         plan=make_plan(text.counts, Config().sampling),
         schedule=Constant(),
         threads=THREADS,
-        device=torch.device("cpu"),
+        device="cpu",
         word_rows=word_rows,
     )
     _, trainer = engine.build(task)

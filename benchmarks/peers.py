@@ -1,18 +1,20 @@
 """Training against other tools, on the same file with the same settings.
 
     python -m benchmarks.peers FILE [--epochs 1] [--rate 0.025] [--repeats 5]
-        [--fasttext] [--word2vec PATH] [--similarity TSV ...] [--analogies TXT]
-        [--defaults] [--json OUT]
+        [--fasttext] [--word2vec PATH] [--pword2vec PATH] [--similarity TSV ...]
+        [--analogies TXT] [--defaults] [--json OUT]
 
 Each tool runs in its own process, from the text file to a vector file in text format,
 in turn with the others. gensim always takes part, fastText with --fasttext (install its
-Python package), word2vec.c with --word2vec PATH. Words per second cover training only,
-as each tool measures it, and count the words in the vocabulary. gensim computes the
-scores of all tools.
+Python package), word2vec.c with --word2vec PATH, pWord2Vec (Ji et al. 2016; build it
+with MKL) with --pword2vec PATH. Words per second cover training only, as each tool
+measures it, and count the words in the vocabulary. gensim computes the scores of all
+tools.
 """
 
 import argparse
 import json
+import re
 import statistics
 import sys
 import tempfile
@@ -131,7 +133,21 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
         files_of = [str(file) for file in (options.file, out, report)]
         command = [sys.executable, "-c", FASTTEXT, *files_of, json.dumps(settings)]
         tools["fastText"] = (command, out, None)
-    if options.word2vec:
+    tools |= of_binaries(options, out)
+    return tools
+
+
+def of_binaries(
+    options: argparse.Namespace, out: Path
+) -> dict[str, tuple[list[str], Path, Path]]:
+    """Return the same of word2vec.c and its descendants, if their paths are given."""
+    tools = {}
+    for name, binary in (
+        ("word2vec.c", options.word2vec),
+        ("pWord2Vec", options.pword2vec),
+    ):
+        if binary is None:
+            continue
         flags = {
             "train": options.file,
             "output": out,
@@ -143,19 +159,25 @@ def commands(options: argparse.Namespace, seed: int, directory: Path):
             "iter": options.epochs,
             "threads": options.threads,
             "alpha": options.rate,
-        } | dict.fromkeys(("hs", "cbow", "binary", "debug"), 0)
+            "debug": 2,  # report progress and speed
+        }
+        if name == "word2vec.c":
+            flags |= dict.fromkeys(("hs", "cbow"), 0)
         if options.defaults:
             flags = {key: flags[key] for key in ("train", "output", "threads", "debug")}
         words = [word for key, value in flags.items() for word in (f"-{key}", value)]
-        command = [str(word) for word in (options.word2vec, *words)]
-        tools["word2vec.c"] = (command, out, None)
+        command = [str(word) for word in (binary, *words)]
+        tools[name] = (command, out, out.with_name(f"{name}.log"))
     return tools
 
 
-def training_seconds(report: Path | None) -> float | None:
-    """Read how long a tool trained, by its own report."""
+def training_seconds(report: Path | None, words: int) -> float | None:
+    """Read how long a tool trained on some words, by its own report."""
     if report is None:
         return None
+    if report.suffix == ".log":
+        speeds = re.findall(r"Words/\S*sec: *([\d.]+)k", report.read_text())
+        return words / (float(speeds[-1]) * 1000)
     last = report.read_text().splitlines()[-1]
     return float(json.loads(last)["seconds"])
 
@@ -188,6 +210,7 @@ def main() -> None:
     parser.add_argument("--gensim-workers", type=int, nargs="*", default=[2])
     parser.add_argument("--fasttext", action="store_true")
     parser.add_argument("--word2vec", type=Path)
+    parser.add_argument("--pword2vec", type=Path)
     parser.add_argument("--similarity", type=Path, nargs="*", default=[])
     parser.add_argument("--analogies", type=Path)
     parser.add_argument("--epochs", type=int, default=1)
@@ -216,20 +239,24 @@ def main() -> None:
             for tool, (command, vectors, report) in commands(
                 options, seed, directory
             ).items():
-                wall, memory = run(command)
+                log = report if report and report.suffix == ".log" else None
+                wall, memory = run(command, log)
                 if seed == 0:  # a warm-up: page cache, and our machine code on disk
                     continue
                 result = results.setdefault(tool, Result())
                 result.seconds.append(wall)
                 result.memory.append(memory)
-                trained = training_seconds(report)
+                if not words:  # ours, which runs first, has counted them
+                    meta = json.loads(
+                        (directory / f"corpus-{seed}/meta.json").read_text()
+                    )
+                    words = meta["words"] * options.epochs
+                trained = training_seconds(report, words)
                 if trained is not None:
                     result.training.append(trained)
                 if seed <= options.scored:
                     result.scores.append(score(vectors, options))
                 print(f"  {tool}: {wall:.1f} s {result.scores[-1:]}", file=sys.stderr)
-        meta = json.loads((directory / "corpus-1" / "meta.json").read_text())
-        words = meta["words"] * options.epochs
     print_table(options, results, words)
     write_json(options.json, {tool: vars(result) for tool, result in results.items()})
 
@@ -253,6 +280,7 @@ def print_table(
     columns = [
         "",
         "training, words/s",
+        "times ours",
         "text to vectors, s",
         "times ours",
         "MB",
@@ -261,14 +289,23 @@ def print_table(
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for tool, result in results.items():
-        pairs = zip(result.seconds, first.seconds, strict=True)
+        training, whole = (
+            [statistics.median(a / b for a, b in zip(one, other, strict=True))]
+            if one
+            else []
+            for one, other in (
+                (result.training, first.training),
+                (result.seconds, first.seconds),
+            )
+        )
         row = [
             tool,
             spread([words / seconds for seconds in result.training], 0)
             if result.training
             else "-",
+            "".join(f"{times:.1f}" for times in training) or "-",
             spread(result.seconds, 1),
-            f"{statistics.median(a / b for a, b in pairs):.1f}",
+            "".join(f"{times:.1f}" for times in whole),
             f"{statistics.median(result.memory):,.0f}",
         ]
         for score_name in names:

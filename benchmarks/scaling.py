@@ -35,7 +35,7 @@ from benchmarks.measure import machine
 from benchmarks.ranks import train
 from sg_train.config import DistributedConfig
 from sg_train.engines.distributed.exchange import Exchange, tier_ends
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import load_metrics
 from sg_train.sampling.touches import Touches

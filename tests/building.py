@@ -15,7 +15,7 @@ from sg_train.corpus.meta import CorpusMeta, Fingerprint
 from sg_train.engines.base import Frozen, RateLine
 from sg_train.engines.fused.engine import FusedEngine
 from sg_train.engines.fused.layout import lay_out
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.runs.record import RunRecord
 from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan

@@ -6,7 +6,7 @@ from sg_train.blocks import Block, BlockRef
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import BlockResult
 from sg_train.engines.reference import take_steps
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import draw_windows
 from tests.building import Rates, make_plan
 
@@ -34,9 +34,7 @@ PLAN = make_plan(np.arange(12, 0, -1), window=3, negatives=4, subsample=0.1)
 
 
 def make_model(device: str = "cpu") -> SkipGram:
-    model = SkipGram(12, 7, u_range=2.0, v_range=2.0)
-    model.init_embed(torch.Generator().manual_seed(1))
-    return model.to(device)
+    return SkipGram(12, 7, u_range=2.0, v_range=2.0, seed=1).to(device)
 
 
 def run(
@@ -114,7 +112,6 @@ def test_a_block_without_windows_has_no_loss() -> None:
 
 def test_frequency_scaling_reaches_the_step() -> None:
     model = SkipGram(12, 7, u_range=2.0, v_range=2.0, scale_grad_by_freq=True)
-    model.init_embed(torch.Generator().manual_seed(1))
     engine = AutogradEngine(
         model, read_block, PLAN, FALLING, batch_size=64, loader_workers=0
     )

@@ -626,6 +626,28 @@ def test_help_starts_light() -> None:
     assert result.returncode == 0, result.stderr
 
 
+TRAINS = """
+import sys
+from sg_train.cli import app
+try: app(["train", *sys.argv[1:]])
+except SystemExit: pass
+print(*{"torch", "numba", "scipy", "llvmlite"} & set(sys.modules))
+"""
+
+
+def test_training_starts_light_once_the_kernel_is_compiled(text: Path) -> None:
+    loaded = [
+        subprocess.run(
+            [sys.executable, "-c", TRAINS, "--corpus", text, "--out", name, *TINY],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name in ("first", "second")
+    ]
+    assert loaded[1] == "llvmlite\n"
+
+
 def test_a_reader_that_leaves_early_is_no_error(trained: Path) -> None:
     command = f"{sys.executable} -m sg_train neighbors {trained} w5 w6 w7 --top 29"
     result = subprocess.run(

@@ -4,13 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
 from sg_train.blocks import Block, BlockRef
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import Frozen
 from sg_train.engines.reference import take_steps, take_steps_on_copies
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import SamplingPlan, Windows, draw_windows
 from sg_train.vectors.ngrams import Ngrams, WordRows
 from tests import building
@@ -44,7 +43,7 @@ def make_model(
         dimension,
         u_range=4 * limit,
         v_range=limit,
-        generator=torch.Generator().manual_seed(dimension),
+        seed=dimension,
         word_rows=word_rows,
     )
 

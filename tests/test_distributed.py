@@ -10,7 +10,7 @@ from sg_train.engines.base import BlockResult, Engine
 from sg_train.engines.distributed.engine import DistributedEngine
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.errors import CorpusError
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.system.ranks import Ranks
 from tests.building import Rates, expect_touches, fused_engine, make_plan
 from tests.local_ranks import on_ranks
@@ -52,7 +52,7 @@ def make(name: str, model: SkipGram, threads: int = 1) -> Engine:
 def train(
     ranks: Ranks, name: str, round_words: int, threads: int = 1
 ) -> tuple[list[BlockResult], torch.Tensor]:
-    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    model = SkipGram(WORDS, 10, seed=1)
     engine = make(name, model, threads)
     engine.compile()
     exchange = Exchange(model, ranks, TOUCHES, frequent_rows=16)
@@ -73,7 +73,7 @@ def train(
     ("name", "size"), [("fused", 1), ("fused", 2), ("fused", 4), ("autograd", 2)]
 )
 def test_ranks_share_the_blocks_and_learn_as_much(name: str, size: int) -> None:
-    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    model = SkipGram(WORDS, 10, seed=1)
     alone = list(make(name, model).train(PLACES))
     every = on_ranks(size, lambda ranks: train(ranks, name, 200))
     for results, weights in every:
@@ -96,7 +96,7 @@ def test_ranks_share_the_blocks_and_learn_as_much(name: str, size: int) -> None:
 
 
 def test_a_single_rank_takes_the_same_steps() -> None:
-    model = SkipGram(WORDS, 10, generator=torch.Generator().manual_seed(1))
+    model = SkipGram(WORDS, 10, seed=1)
     list(make("fused", model).train(PLACES))
     _, weights = train(Ranks(), "fused", 10_000_000)
     assert torch.allclose(weights, model.u_embeddings.weight, atol=1e-5)

@@ -6,7 +6,7 @@ import torch
 
 from sg_train.engines.distributed import exchange
 from sg_train.engines.distributed.exchange import Exchange, bowl, shrink, tier_ends
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.touches import Touches
 from sg_train.system.ranks import Ranks
 from tests.local_ranks import on_ranks
@@ -73,7 +73,7 @@ class Sentences:
 
 def test_all_begin_with_the_first_ranks_weights_and_changes_add_up() -> None:
     def work(ranks: Ranks) -> tuple[torch.Tensor, ...]:
-        model = SkipGram(6, 3, generator=torch.Generator().manual_seed(ranks.rank))
+        model = SkipGram(6, 3, seed=ranks.rank)
         both = Exchange(model, ranks, evenly(6), frequent_rows=100)
         u = model.u_embeddings.weight.detach()
         first = u.clone()
@@ -83,7 +83,7 @@ def test_all_begin_with_the_first_ranks_weights_and_changes_add_up() -> None:
         return first, u
 
     results = on_ranks(3, work)
-    own = SkipGram(6, 3, generator=torch.Generator().manual_seed(0))
+    own = SkipGram(6, 3, seed=0)
     for first, after in results:
         assert torch.equal(first, own.u_embeddings.weight)
         moved = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 1.5]).unsqueeze(1)

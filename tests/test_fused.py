@@ -13,12 +13,11 @@ from sg_train.config import Config
 from sg_train.engines import autograd
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import Engine, Frozen, Task
-from sg_train.engines.fused import SPEC, compiling, hot_rows
-from sg_train.engines.fused.block import train_block
+from sg_train.engines.fused import SPEC, hot_rows
 from sg_train.engines.fused.layout import lay_out
+from sg_train.engines.fused.machine_code import native_lanes
 from sg_train.engines.reference import take_steps
-from sg_train.engines.simd import native_lanes
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 from tests import building
 from tests.building import Rates, constant, fused_engine
@@ -45,9 +44,7 @@ COUNTS = np.arange(WORDS, 0, -1) ** 3
 
 def make_model(dimension: int) -> SkipGram:
     limit = 0.4 * dimension**0.5
-    model = SkipGram(WORDS, dimension, u_range=limit, v_range=limit)
-    model.init_embed(torch.Generator().manual_seed(dimension))
-    return model
+    return SkipGram(WORDS, dimension, u_range=limit, v_range=limit, seed=dimension)
 
 
 def make_plan(window: int, negatives: int, **settings) -> SamplingPlan:
@@ -141,16 +138,18 @@ def test_a_model_is_born_as_the_kernel_needs_it() -> None:
         plan=plan,
         schedule=FALLING,
         threads=3,
-        device=torch.device("cpu"),
+        device="cpu",
     )
     model, engine = SPEC.build(task)
     plain, _ = autograd.SPEC.build(task)
-    for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(ours, theirs)  # the same draws, in rows of another length
-        assert ours.stride() == (-(-50 // native_lanes()) * native_lanes(), 1)
-    before = weights(model)[0].copy()
+    row = -(-50 // native_lanes()) * native_lanes()
+    for key, ours in model.matrices.items():
+        # the same draws, in rows of another length
+        assert np.array_equal(ours, plain.matrices[key])
+        assert ours.strides == (4 * row, 4)
+    before = model.matrices["u"].copy()
     list(engine.train([BlockRef(0, 0)]))
-    assert not np.array_equal(weights(model)[0], before)
+    assert not np.array_equal(model.matrices["u"], before)
 
 
 @pytest.mark.parametrize("engine", ["autograd", "fused"])
@@ -422,19 +421,6 @@ def test_long_sentences_get_more_room() -> None:
     assert result.loss == pytest.approx(take_steps(u, v, windows, rates), rel=1e-5)
 
 
-def test_no_place_for_a_cache_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse_cache(*arguments: object, cache: bool = False, **options: object):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: ("compiled", function)
-
-    monkeypatch.setattr(compiling, "njit", refuse_cache)
-
-    def function() -> None: ...
-
-    assert compiling.cached(function) == ("compiled", function)
-
-
 def test_infinite_weights_show_in_the_loss() -> None:
     for bad in (np.nan, np.inf):
         model = make_model(20)
@@ -445,23 +431,17 @@ def test_infinite_weights_show_in_the_loss() -> None:
         assert not np.isfinite(result.loss)
 
 
-def test_machine_code_on_disk_is_of_this_version() -> None:
-    name = train_block.py_func.__qualname__
-    assert name.startswith("train_block_")
-    assert len(name) == len("train_block_") + 12
-
-
 IN_PLAIN_PYTHON = """
 import numpy as np
 from sg_train.blocks import BlockRef
 from sg_train.engines.base import Frozen
-from sg_train.engines.fused.block import train_block
+from sg_train.engines.fused import kernel
 from sg_train.engines.reference import take_steps
 from sg_train.sampling.windows import draw_windows
 from tests import test_fused as t
 from tests.building import fused_engine
 
-assert not hasattr(train_block, "py_func")
+kernel._load = None  # nothing is compiled
 rows = np.arange(t.WORDS) % 2 == 0, np.arange(t.WORDS) % 3 == 0
 for lanes, negatives, window, dynamic, threads, frozen in (
     (8, 5, 3, True, 1, None),

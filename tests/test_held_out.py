@@ -9,7 +9,7 @@ from sg_train.blocks import Block, BlockRef
 from sg_train.config import Config
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.errors import Interrupted, SettingsError
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_weights
 from sg_train.sampling.windows import NO_WORD, draw_windows

@@ -2,11 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from sg_train.config import Config, ModelConfig
 from sg_train.errors import RunError, SettingsError, SgTrainError, VectorsError
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors, load_run_weights
 from sg_train.training.initial_vectors import InitialVectors, read_initial_vectors
@@ -20,7 +19,7 @@ GIVEN = WordVectors(["d", "x", "b"], np.arange(12, dtype=np.float32).reshape(3, 
 
 
 def fresh_model() -> SkipGram:
-    return SkipGram(4, 4, generator=torch.Generator().manual_seed(1))
+    return SkipGram(4, 4, seed=1)
 
 
 def read(config: ModelConfig, words: list[str]) -> InitialVectors:

@@ -11,7 +11,7 @@ from sg_train import WordVectors
 from sg_train.config import Config
 from sg_train.engines.distributed.exchange import Exchange
 from sg_train.errors import Interrupted, TrainingError, VectorsError
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors, load_run_weights, word_rows_of
 from sg_train.system.ranks import Ranks

@@ -34,6 +34,7 @@ value = 3
 @pytest.fixture(autouse=True)
 def module() -> Iterator[None]:
     Path("mine.py").write_text(MODULE)
+    sys.modules.pop("mine", None)  # which another test may have imported
     yield
     sys.modules.pop("mine", None)
     python_tokenizer._functions.clear()

@@ -18,7 +18,6 @@ from sg_train.engines.simd import (
     load_rows,
     mantissa,
     multiply_add,
-    native_lanes,
     positive_part,
     prefetch,
     spread,
@@ -132,17 +131,6 @@ def test_a_fault_in_the_numbers_is_passed_on() -> None:
     assert out[1:].tolist() == [np.inf, 0, 0]
     plain_out = simd.positive_part.plain(numbers)
     assert np.array_equal(plain_out, out, equal_nan=True)
-
-
-@pytest.mark.parametrize(
-    ("features", "lanes"),
-    [({"avx512f": True, "avx": True}, 16), ({"avx": True}, 8), ({"sse2": True}, 4)],
-)
-def test_widths_come_from_the_processor(monkeypatch, features, lanes: int) -> None:
-    monkeypatch.setattr(
-        "llvmlite.binding.get_host_cpu_features", lambda: features, raising=True
-    )
-    assert native_lanes() == lanes
 
 
 def test_plain_operations_check_every_place() -> None:

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from sg_train.config import Config
 from sg_train.errors import OutputError, SettingsError, TrainingError
@@ -164,9 +163,9 @@ def test_a_run_on_a_prepared_corpus_says_how_that_was_made(text: Path) -> None:
 
 def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
     def no_memory(*_: object, **__: object) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        raise MemoryError("Unable to allocate 16. TiB")
 
-    monkeypatch.setattr("sg_train.engines.fused.engine.make_model", no_memory)
+    monkeypatch.setattr("sg_train.engines.fused.engine.lay_out", no_memory)
     with pytest.raises(
         TrainingError, match=r"matrices of 60 rows of 8 numbers \(0.0 GB\): lower mod"
     ):
@@ -175,8 +174,7 @@ def test_too_large_a_model_is_one_line(text: Path, monkeypatch) -> None:
 
 def test_weights_that_are_not_finite_are_not_saved(text: Path, monkeypatch) -> None:
     def spoil(loop: Loop) -> Pause:
-        with torch.no_grad():
-            loop._model.v_embeddings.weight[3] = float("nan")
+        loop._model.matrices["v"][3] = float("nan")
         loop._position = loop._total
         return Pause()
 

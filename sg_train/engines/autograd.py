@@ -14,9 +14,8 @@ from sg_train.engines.base import (
     Frozen,
     Schedule,
     Task,
-    make_model,
 )
-from sg_train.model import SkipGram
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.loader import WindowBlock, window_loader
 from sg_train.sampling.windows import SamplingPlan
 
@@ -141,7 +140,18 @@ def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
 
 
 def _build(task: Task) -> tuple[SkipGram, Engine]:
-    model = make_model(task)
+    torch.set_num_threads(task.threads)
+    config = task.config.model
+    model = SkipGram(
+        len(task.counts),
+        config.dimension,
+        u_range=config.u_range,
+        v_range=config.v_range,
+        max_norm=config.max_norm,
+        scale_grad_by_freq=config.scale_grad_by_freq,
+        seed=task.config.training.seed,
+        word_rows=task.word_rows,
+    ).to(task.device)
     return model, AutogradEngine(
         model,
         task.read_block,

@@ -16,14 +16,12 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sg_train.blocks import Block, BlockRef
 from sg_train.choices import EngineName
 from sg_train.config import Config
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Model
 from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.vectors.ngrams import WordRows
@@ -116,7 +114,7 @@ class Task:
         plan: the settings and tables that decide the draws.
         schedule: how the learning rate falls.
         threads: how many may train at the same time.
-        device: the device that holds the model.
+        device: the device that holds the model, as torch names it.
         frozen: rows that stay fixed, if any.
         word_rows: the rows of u that each word's input vector is made of, if it is
             made of several.
@@ -129,7 +127,7 @@ class Task:
     plan: SamplingPlan
     schedule: Schedule
     threads: int
-    device: torch.device
+    device: str
     frozen: Frozen | None = None
     word_rows: WordRows | None = None
 
@@ -167,27 +165,5 @@ class EngineSpec:
     windows_per_step: Callable[[Config], int]
     threads: Callable[[int], int]
     memory: Callable[[Config, int], dict[str, float]]
-    build: Callable[[Task], tuple[SkipGram, Engine]]
+    build: Callable[[Task], tuple[Model, Engine]]
     compiling: str = ""
-
-
-def make_model(task: Task, weights: tuple[Tensor, Tensor] | None = None) -> SkipGram:
-    """Return the model that the settings describe, with initial weights.
-
-    Args:
-        task: its settings and vocabulary.
-        weights: (U, D) and (V, D) float32, the memory for u and v, as in `SkipGram`; by
-            default new memory.
-    """
-    config = task.config.model
-    return SkipGram(
-        len(task.counts),
-        config.dimension,
-        u_range=config.u_range,
-        v_range=config.v_range,
-        max_norm=config.max_norm,
-        scale_grad_by_freq=config.scale_grad_by_freq,
-        generator=torch.Generator().manual_seed(task.config.training.seed),
-        weights=weights,
-        word_rows=task.word_rows,
-    ).to(task.device)

@@ -14,7 +14,6 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import config, types
@@ -46,14 +45,6 @@ _EXP2 = (
 _LOG2_E = 1.4426950408889634
 _ROUNDER = 12582912.0  # 1.5 * 2 ** 23: adding it leaves no bits for a fraction
 _LOWEST_POWER = -60.0  # of 2: below it, exp returns 0, because denormals are slow
-
-
-def native_lanes() -> int:
-    """Return how many float32 the widest vectors of this processor hold."""
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 16
-    return 8 if features.get("avx") else 4
 
 
 class _VectorType(types.Type):

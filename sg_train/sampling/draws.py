@@ -23,6 +23,8 @@ class Purpose(IntEnum):
     KEEP = 0  # the token's position in the block
     WINDOW = 1  # the centre's position in the block
     NEGATIVE = 2  # the centre's position * negatives + k
+    INITIAL_U = 3  # row * dimension + column; epoch and block are 0
+    INITIAL_V = 4  # likewise
 
 
 def stream_key(seed: int, epoch: int, block: int, purpose: Purpose) -> int:

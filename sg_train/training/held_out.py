@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from sg_train.blocks import Block, BlockRef
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Model
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.loader import window_loader
 from sg_train.sampling.windows import NO_WORD, SamplingPlan
 
@@ -54,24 +55,25 @@ class HeldOutLoss:
         )
         self.pairs = int(np.count_nonzero(self._contexts.numpy() != NO_WORD))
 
-    def __call__(self, model: SkipGram) -> float:
+    def __call__(self, model: Model) -> float:
         """Return the mean loss per pair, over its positive and its negatives."""
         return self._mean(model, 0, len(self._centres))
 
-    def by_half(self, model: SkipGram) -> tuple[float, float]:
+    def by_half(self, model: Model) -> tuple[float, float]:
         """Return the mean loss per pair of the first and of the second half."""
         middle, end = len(self._centres) // 2, len(self._centres)
         return self._mean(model, 0, middle), self._mean(model, middle, end)
 
     @torch.no_grad()
-    def _mean(self, model: SkipGram, first: int, last: int) -> float:
+    def _mean(self, model: Model, first: int, last: int) -> float:
         """Return the mean loss per pair of the windows from `first` up to `last`."""
-        device = model.v_embeddings.weight.device
+        module = SkipGram.around(model)
+        device = module.v_embeddings.weight.device
         loss, pairs = 0.0, 0
         for start in range(first, last, _BATCH):
             some = slice(start, min(start + _BATCH, last))
             contexts = self._contexts[some]
             batch = contexts, self._centres[some], self._negatives[some]
-            loss += model(*(ids.to(device) for ids in batch)).item()
+            loss += module(*(ids.to(device) for ids in batch)).item()
             pairs += int((contexts != NO_WORD).sum())
         return loss / pairs

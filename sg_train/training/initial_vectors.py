@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from sg_train.config import Config, ModelConfig
 from sg_train.errors import SettingsError, SgTrainError, VectorsError
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Model
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import (
     load_run_vectors,
@@ -63,7 +61,7 @@ class InitialVectors:
         """Return the words without their vectors."""
         return replace(self, u=None, v=None, buckets=None)
 
-    def copy_into(self, model: SkipGram, vocabulary: Sequence[str]) -> None:
+    def copy_into(self, model: Model, vocabulary: Sequence[str]) -> None:
         """Copy the vectors into the model's rows; all other rows stay unchanged.
 
         With n-grams, a word's own row becomes such that the mean of its rows is the
@@ -77,25 +75,17 @@ class InitialVectors:
             size = len(vocabulary)
             if self.buckets is not None:
                 every = np.arange(size, size + word_rows.ngrams.buckets)
-                _set_rows(model.u_embeddings, every, word_rows.by_row(self.buckets))
+                model.set_rows("u", every, word_rows.by_row(self.buckets))
             buckets = model.matrices["u"][size:]
             u = word_rows.own_rows(given, u, buckets)
             if self.buckets is not None:
                 of_ngrams = word_rows.ngram_means(others, buckets)
                 some = word_rows.counts[others] > 1
-                _set_rows(model.u_embeddings, others[some], of_ngrams[some])
+                model.set_rows("u", others[some], of_ngrams[some])
         if u is not None:
-            _set_rows(model.u_embeddings, given, u)
+            model.set_rows("u", given, u)
         if self.v is not None:
-            _set_rows(model.v_embeddings, given, self.v)
-
-
-def _set_rows(
-    embedding: nn.Embedding, rows: NDArray[np.int64], values: NDArray[np.float32]
-) -> None:
-    with torch.no_grad():
-        weight = embedding.weight
-        weight[torch.from_numpy(rows)] = torch.from_numpy(values).to(weight.device)
+            model.set_rows("v", given, self.v)
 
 
 def read_initial_vectors(

@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, SamplingConfig
 from sg_train.engines.base import Engine, EngineSpec, Frozen, Task
-from sg_train.engines.distributed.engine import DistributedEngine
-from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.selection import choose_engine
 from sg_train.errors import RunError, SettingsError, TrainingError
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Model
 from sg_train.runs.vectors import ngrams_of, spellings_of
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.system.launch import local_rank, local_ranks
@@ -23,12 +21,14 @@ from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning, Corpus
 from sg_train.training.early_stopping import EarlyStopping
-from sg_train.training.held_out import HeldOutLoss
 from sg_train.training.initial_vectors import InitialVectors
 from sg_train.training.memory import check_memory
-from sg_train.training.requirements import open_device
+from sg_train.training.requirements import check_device
 from sg_train.training.schedule import LinearSchedule
 from sg_train.vectors.ngrams import WordRows
+
+if TYPE_CHECKING:
+    from sg_train.training.held_out import HeldOutLoss
 
 _SEED_OF_HELD_OUT = 0  # the same for all runs, whatever their seed
 
@@ -46,11 +46,11 @@ class Components:
         held_out: computes the loss on the text that is held out; likewise.
     """
 
-    model: SkipGram
+    model: Model
     engine: Engine
     schedule: LinearSchedule
     tests: EarlyStopping | None = None
-    held_out: HeldOutLoss | None = None
+    held_out: "HeldOutLoss | None" = None
 
 
 def set_up(beginning: Beginning, ranks: Ranks) -> Components:
@@ -68,8 +68,8 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
     config, corpus = beginning.config, beginning.corpus
     spec = choose_engine(config)
     with ranks.failing_together():
-        device = open_device(_device_of(config, ranks))
-        torch.set_num_threads(threads_of(config))
+        device = _device_of(config, ranks)
+        check_device(device)
         check_memory(config, len(corpus.vocabulary), spec, ranks.size)
         schedule = LinearSchedule.of(config, corpus.block_starts)
         frozen = _freeze(config, corpus.vocabulary.words, schedule, beginning.initial)
@@ -109,7 +109,7 @@ def threads_of(config: Config) -> int:
     return config.training.threads or max(1, available_cpus() // local_ranks())
 
 
-def _fill(model: SkipGram, beginning: Beginning) -> None:
+def _fill(model: Model, beginning: Beginning) -> None:
     """Give the model the weights that the run begins with, if any."""
     if beginning.resumed is None:
         if beginning.initial is not None:
@@ -117,14 +117,13 @@ def _fill(model: SkipGram, beginning: Beginning) -> None:
         return
     weights = beginning.resumed.weights
     assert weights is not None  # this is the first rank
-    for key, embedding in (("u", model.u_embeddings), ("v", model.v_embeddings)):
-        if embedding.weight.shape != weights[key].shape:
+    for key, matrix in model.matrices.items():
+        if matrix.shape != weights[key].shape:
             raise RunError(
                 f"{beginning.run.path}: its weights do not have the shape that config "
                 "and vocabulary require; train the run again"
             )
-        with torch.no_grad():
-            embedding.weight.copy_(torch.from_numpy(weights[key]))
+        model.set_rows(key, np.arange(len(matrix)), weights[key])
 
 
 def _make_tests(beginning: Beginning) -> EarlyStopping | None:
@@ -142,10 +141,13 @@ def _make_tests(beginning: Beginning) -> EarlyStopping | None:
     return tests
 
 
-def _hold_out(beginning: Beginning, schedule: LinearSchedule) -> HeldOutLoss | None:
+def _hold_out(beginning: Beginning, schedule: LinearSchedule) -> "HeldOutLoss | None":
     config, corpus = beginning.config, beginning.corpus
     if not schedule.held_out:
         return None
+    from sg_train.training.held_out import HeldOutLoss  # noqa: PLC0415 (loads torch)
+
+    _set_torch_threads(config)
     plan = _make_plan(config.sampling, corpus, _SEED_OF_HELD_OUT)
     loss = HeldOutLoss(corpus.block, schedule.held_out, plan)
     if not loss.pairs:
@@ -187,7 +189,7 @@ def _share_out(
     task: Task,
     spec: EngineSpec,
     schedule: LinearSchedule,
-    model: SkipGram,
+    model: Model,
     engine: Engine,
     ranks: Ranks,
 ) -> Engine:
@@ -195,6 +197,10 @@ def _share_out(
 
     All ranks begin with the first one's weights.
     """
+    from sg_train.engines.distributed.engine import DistributedEngine  # noqa: PLC0415
+    from sg_train.engines.distributed.exchange import Exchange  # noqa: PLC0415 (torch)
+
+    _set_torch_threads(task.config)
     settings = task.config.distributed
     sizes = np.diff(schedule.block_starts).tolist()
     return DistributedEngine(
@@ -206,6 +212,12 @@ def _share_out(
         round_words=settings.round_words,
         threads=spec.threads(task.threads),
     )
+
+
+def _set_torch_threads(config: Config) -> None:
+    import torch
+
+    torch.set_num_threads(threads_of(config))
 
 
 def _make_plan(config: SamplingConfig, corpus: Corpus, seed: int) -> SamplingPlan:

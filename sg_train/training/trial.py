@@ -9,7 +9,6 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import spellings_of, to_vectors
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import begin_new
-from sg_train.training.held_out import HeldOutLoss
 from sg_train.training.setup import set_up
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -39,7 +38,7 @@ class Trial:
         components = set_up(beginning, ranks)
         self.config = beginning.config
         self.model = components.model
-        self.held_out: HeldOutLoss | None = components.held_out
+        self.held_out = components.held_out
         self.checksum = beginning.corpus.checksum
         self._words = beginning.corpus.vocabulary.words
         self._engine, self._schedule = components.engine, components.schedule

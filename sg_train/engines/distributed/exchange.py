@@ -39,7 +39,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Model
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.touches import Touches
 from sg_train.system.ranks import Ranks
 
@@ -57,7 +58,7 @@ class Exchange:
     """Combines the changes of all ranks, one round at a time."""
 
     def __init__(
-        self, model: SkipGram, ranks: Ranks, touches: Touches, frequent_rows: int
+        self, model: Model, ranks: Ranks, touches: Touches, frequent_rows: int
     ) -> None:
         """Copy the first rank's weights to all ranks.
 
@@ -67,15 +68,15 @@ class Exchange:
             touches: how often each row is expected to be touched.
             frequent_rows: how many of the first rows every round exchanges.
         """
-        embeddings = model.u_embeddings, model.v_embeddings
+        module = SkipGram.around(model)
         self._ranks = ranks
         self._word_rows = model.word_rows
-        self._weights = [embedding.weight.detach() for embedding in embeddings]
+        self._weights = [weight.detach() for weight in module.parameters()]
         self._agreed = [weight.clone().contiguous() for weight in self._weights]
         for weight, agreed in zip(self._weights, self._agreed, strict=True):
             ranks.copy_first(agreed)
             weight.copy_(agreed)
-        self._buckets = len(self._agreed[0]) - model.embed_size
+        self._buckets = len(self._agreed[0]) - module.embed_size
         self._room = torch.empty(
             self._agreed[0].numel() + self._agreed[1].numel(),
             device=self._agreed[0].device,
@@ -89,8 +90,8 @@ class Exchange:
         # Pairs in which a row takes part, per word of text.
         pairs = touches.windows * touches.pairs
         self._touches = contexts * pairs, targets * pairs
-        self._partners = targets, contexts[: model.embed_size]
-        self._tiers = tier_ends(model.embed_size, frequent_rows)
+        self._partners = targets, contexts[: module.embed_size]
+        self._tiers = tier_ends(module.embed_size, frequent_rows)
         self._words = [0.0] * len(self._tiers)  # since each tier was last exchanged
         self._rounds = 0
         self._bowls: list[tuple[Tensor, Tensor]] = []

@@ -1,6 +1,7 @@
 """The fused engine: the same step, compiled for the CPU, on several threads.
 
 layout     the sizes that the kernel is compiled for, and each thread's scratch
+tables     keys and tables of the draws
 draws      which words are kept, window widths, negatives
 gather     the rows of a window, and prefetching those of a later one
 step       dots, slopes, merge, move
@@ -8,12 +9,15 @@ composed   input vectors that are made of several rows
 frozen     rows that must not move
 hot_rows   each thread's copies of the most frequent words' rows
 block      all windows of a block: the compiled entry
+compiling  how `block` and what it calls are compiled, by numba
+machine_code  compiled code on disk, loaded without numba
+kernel     `block` as a function that is compiled or loaded as needed
 engine     blocks on several threads
 """
 
 from sg_train.config import Config
 from sg_train.engines.base import Engine, EngineSpec, Task
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Embeddings
 from sg_train.system.machine import available_cpus
 
 _WIDEST_VECTOR = 16  # float32
@@ -44,7 +48,7 @@ def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
     }
 
 
-def _build(task: Task) -> tuple[SkipGram, Engine]:
+def _build(task: Task) -> tuple[Embeddings, Engine]:
     from sg_train.engines.fused.engine import build  # noqa: PLC0415 (loads numba)
 
     return build(task)

@@ -6,15 +6,16 @@ each index.
 """
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from sg_train.engines.fused.compiling import cached
+from sg_train.engines.fused.compiling import OPTIONS
 from sg_train.engines.fused.composed import (
     begin_sentence,
     end_sentence,
     move_on,
 )
-from sg_train.engines.fused.draws import Draws, draw_sentence
+from sg_train.engines.fused.draws import draw_sentence
 from sg_train.engines.fused.frozen import redirect_frozen
 from sg_train.engines.fused.gather import (
     exclude_collisions,
@@ -33,17 +34,18 @@ from sg_train.engines.fused.step import (
     slopes,
     total_loss,
 )
+from sg_train.engines.fused.tables import Draws
 
 _WINDOWS_PER_SUM = 1024  # before float32 sums grow too coarse
 
 
-@cached
+@njit(**OPTIONS)
 def train_block(
     u: NDArray[np.float32],
     v: NDArray[np.float32],
     ids: NDArray[np.int32],
     offsets: NDArray[np.int64],
-    rates: tuple[float, float],
+    rates: tuple[float, ...],
     shape: Shape,
     draws: Draws,
     scratch: Scratch,

@@ -6,7 +6,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sg_train.blocks import Block, BlockRef
@@ -17,12 +16,11 @@ from sg_train.engines.base import (
     RateLine,
     Schedule,
     Task,
-    make_model,
 )
-from sg_train.engines.fused.block import train_block
-from sg_train.engines.fused.draws import make_draws, pack_table, trim_limits
+from sg_train.engines.fused.kernel import train_block
 from sg_train.engines.fused.layout import Layout, Scratch, freeze, lay_out
-from sg_train.model import SkipGram
+from sg_train.engines.fused.tables import make_draws, pack_table, trim_limits
+from sg_train.model.embeddings import Embeddings
 
 
 class FusedEngine:
@@ -121,7 +119,7 @@ class FusedEngine:
             self._idle.put((thread, scratch))
 
 
-def build(task: Task) -> tuple[SkipGram, Engine]:
+def build(task: Task) -> tuple[Embeddings, Engine]:
     """Return a model whose weights have the kernel's memory layout, and its engine."""
     size = len(task.counts)
     layout = lay_out(
@@ -135,10 +133,15 @@ def build(task: Task) -> tuple[SkipGram, Engine]:
     )
     u, v = layout.new_u(), layout.new_v()
     u_weights, v_weights = (
-        torch.from_numpy(rows).view(-1, layout.shape.row)[:trained, : layout.dimension]
+        rows.reshape(-1, layout.shape.row)[:trained, : layout.dimension]
         for rows, trained in ((u, layout.input_rows), (v, size))
     )
-    model = make_model(task, (u_weights, v_weights))
+    model = Embeddings(u_weights, v_weights, task.word_rows)
+    model.draw(
+        task.config.training.seed,
+        u_range=task.config.model.u_range,
+        v_range=task.config.model.v_range,
+    )
     return model, FusedEngine(
         layout, u, v, task.read_block, task.schedule, frozen=task.frozen
     )

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
 from sg_train.engines.fused.composed import copy_row
-from sg_train.engines.fused.draws import Draws
 from sg_train.engines.fused.layout import (
     EXCLUDED,
     HotRows,
@@ -14,6 +13,7 @@ from sg_train.engines.fused.layout import (
     Step,
     Window,
 )
+from sg_train.engines.fused.tables import Draws
 from sg_train.engines.simd import prefetch
 
 _AHEAD = 2  # windows between prefetching a row and using it

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.engines.simd import native_lanes
+from sg_train.engines.fused.machine_code import native_lanes
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.vectors.ngrams import WordRows
 

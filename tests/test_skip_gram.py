@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from sg_train.model import SkipGram
+from sg_train.model.embeddings import Embeddings
+from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import NO_WORD
 
 
@@ -93,24 +94,19 @@ def test_marked_places_touch_no_row() -> None:
     assert model.v_embeddings.weight.grad.coalesce().indices().tolist() == [[4, 5]]
 
 
-def test_initial_vectors_are_the_documents() -> None:
-    model = SkipGram(1000, 10)
-    u = model.u_embeddings.weight.detach()
-    assert u.shape == (1000, 10)
-    assert u.abs().max() <= 0.075
-    assert u.abs().max() > 0.0749
-    assert abs(u.mean()) < 0.002
-    assert (model.v_embeddings.weight == 0).all()
-
-
-def test_initial_ranges_are_settable_and_seeded() -> None:
-    model = SkipGram(500, 4, u_range=2.0, v_range=1.0)
-    model.init_embed(torch.Generator().manual_seed(5))
-    u, v = (w.detach().clone() for w in model.parameters())
-    assert 0.49 < u.abs().max() <= 0.5
-    assert 0.24 < v.abs().max() <= 0.25
-    model.init_embed(torch.Generator().manual_seed(5))
-    assert torch.equal(u, model.u_embeddings.weight)
+def test_a_module_trains_the_memory_that_it_is_given() -> None:
+    given = Embeddings.empty(4, 3)
+    given.draw(2, u_range=1.0, v_range=1.0)
+    model = SkipGram.around(given)
+    assert SkipGram.around(model) is model
+    before = given.u.copy()
+    assert np.array_equal(model.matrices["u"], before)
+    with torch.no_grad():
+        model.u_embeddings.weight[1] += 1
+    assert np.array_equal(given.u[1], before[1] + 1)
+    model.set_rows("v", np.array([3, 0]), np.ones((2, 3), np.float32))
+    assert (given.v[[0, 3]] == 1).all()
+    assert (given.v[[1, 2]] != 1).all()
 
 
 def test_max_norm_scales_looked_up_rows_back() -> None:

@@ -1,4 +1,4 @@
-"""The model: two embeddings and the loss of a batch of windows.
+"""The model in PyTorch: two embeddings and the loss of a batch of windows.
 
 B  windows in a batch            M  context words per window, at most
 K  negatives per window          D  dimension        V  size of the vocabulary
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sg_train.config import ModelConfig
+from sg_train.model.embeddings import Embeddings, Model
 from sg_train.sampling.windows import NO_WORD
 from sg_train.vectors.ngrams import WordRows
 
@@ -38,9 +39,9 @@ class SkipGram(nn.Module):
         v_range: float = _DEFAULTS.v_range,
         max_norm: float | None = None,
         scale_grad_by_freq: bool = False,
-        generator: torch.Generator | None = None,
-        weights: tuple[Tensor, Tensor] | None = None,
+        seed: int = 1,
         word_rows: WordRows | None = None,
+        embeddings: Embeddings | None = None,
     ) -> None:
         """Make the embeddings and initialise them.
 
@@ -52,50 +53,37 @@ class SkipGram(nn.Module):
             max_norm: rows longer than this are scaled back when they are looked up.
             scale_grad_by_freq: whether `scale_gradients` divides the gradient of a row
                 by how often it was looked up.
-            generator: source of the initial vectors, by default torch's own.
-            weights: (U, D) and (V, D) float32, the memory for u and v; by default new
-                memory.
+            seed: of the initial vectors.
             word_rows: the rows of u that input vectors are composed of; by default one
                 per word.
+            embeddings: weights to train in place, instead of initial vectors.
         """
         super().__init__()
         self.embed_size = embed_size
         self.embed_dimension = embed_dimension
-        self.u_range = u_range
-        self.v_range = v_range
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.word_rows = word_rows
-        rows = embed_size + (word_rows.ngrams.buckets if word_rows else 0)
-        if weights is None:
-            weights = (
-                torch.empty(rows, embed_dimension),
-                torch.empty(embed_size, embed_dimension),
-            )
+        if embeddings is None:
+            embeddings = Embeddings.empty(embed_size, embed_dimension, word_rows)
+            embeddings.draw(seed, u_range=u_range, v_range=v_range)
+        self.word_rows = embeddings.word_rows
         self.u_embeddings, self.v_embeddings = (
             nn.Embedding(
-                len(weight),
+                len(matrix),
                 embed_dimension,
                 max_norm=max_norm,
                 sparse=True,
-                _weight=weight,  # drawn below
+                _weight=torch.from_numpy(matrix),
             )
-            for weight in weights
+            for matrix in (embeddings.u, embeddings.v)
         )
-        self.init_embed(generator)
 
-    def init_embed(self, generator: torch.Generator | None = None) -> None:
-        """Draw the initial vectors, from `generator` if one is given."""
-        for embedding, limit in (
-            (self.u_embeddings, self.u_range / self.embed_dimension),
-            (self.v_embeddings, self.v_range / self.embed_dimension),
-        ):
-            nn.init.uniform_(embedding.weight, -limit, limit, generator=generator)
-        if self.word_rows is not None:
-            # Rows that are never trained would only add noise to unseen words.
-            unused = np.ones(len(self.u_embeddings.weight), dtype=np.bool_)
-            unused[self.word_rows.rows] = False
-            with torch.no_grad():
-                self.u_embeddings.weight[torch.from_numpy(unused)] = 0
+    @classmethod
+    def around(cls, model: Model) -> "SkipGram":
+        """Return the model itself, or a module that shares its weights."""
+        if isinstance(model, SkipGram):
+            return model
+        u, v = model.matrices["u"], model.matrices["v"]
+        return cls(*v.shape, embeddings=Embeddings(u, v, model.word_rows))
 
     @property
     def matrices(self) -> dict[str, NDArray[np.float32]]:
@@ -105,6 +93,18 @@ class SkipGram(nn.Module):
             for embedding in (self.u_embeddings, self.v_embeddings)
         )
         return {"u": u, "v": v}
+
+    @torch.no_grad()
+    def set_rows(
+        self,
+        matrix: str,
+        rows: NDArray[np.int64],
+        values: NDArray[np.float32],
+    ) -> None:
+        """Replace some rows of a matrix; see `Model.set_rows`."""
+        embedding = self.u_embeddings if matrix == "u" else self.v_embeddings
+        weight = embedding.weight
+        weight[torch.from_numpy(rows)] = torch.from_numpy(values).to(weight.device)
 
     def forward(self, pos_u: Tensor, pos_v: Tensor, neg_v: Tensor) -> Tensor:
         """Return the loss of a batch, summed over its pairs.

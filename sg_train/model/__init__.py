@@ -1,0 +1,1 @@
+"""The model: two embeddings, as numpy arrays and as a module of PyTorch."""
