@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from sg_train.choices import OnBadRows, VectorFormat
 from sg_train.errors import OutputError, VectorsError
+from sg_train.vectors.formats import text_rows
 from sg_train.vectors.formats import word2vec as word2vec_formats
 from sg_train.vectors.word_vectors import WordVectors
 from tests.building import load_vectors, save_vectors
@@ -349,7 +350,7 @@ def test_parts_say_what_their_lines_say(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word2vec_formats, "_BYTES_AT_ONCE", at_once)
         by_parts = read()
-        patch.setattr(word2vec_formats, "_plain_rows", lambda *_: None)
+        patch.setattr(text_rows, "plain_rows", lambda *_: None)
         assert by_parts == read()
 
 

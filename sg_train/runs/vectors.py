@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.choices import Matrix
-from sg_train.config import CorpusConfig, ModelConfig
+from sg_train.config import Config, CorpusConfig, ModelConfig
 from sg_train.corpus.spelling import spelling
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import RunError
@@ -27,10 +27,16 @@ def load_run_weights(run: RunDirectory) -> tuple[Sequence[str], Weights]:
         CorpusError: the vocabulary is damaged.
         RunError: the run is not done or its files do not belong together.
     """
+    return _load_weights(run, run.load_config().model)
+
+
+def _load_weights(
+    run: RunDirectory, model: ModelConfig
+) -> tuple[Sequence[str], Weights]:
     run.check_done()
     words = Vocabulary.load(run.vocabulary_file).words
     weights = load_weights(run.weights_file)
-    input_rows = run.load_config().model.input_rows(len(words))
+    input_rows = model.input_rows(len(words))
     if (len(weights["u"]), len(weights["v"])) != (input_rows, len(words)):
         raise RunError(
             f"{run.path}: {len(words)} words in the vocabulary, but "
@@ -52,7 +58,12 @@ def word_rows_of(run: RunDirectory, words: Sequence[str]) -> WordRows | None:
     Raises:
         RunError: the run does not record which words were frozen.
     """
-    config = run.load_config()
+    return _word_rows(run, run.load_config(), words)
+
+
+def _word_rows(
+    run: RunDirectory, config: Config, words: Sequence[str]
+) -> WordRows | None:
     ngrams = ngrams_of(config.model)
     if ngrams is None:
         return None
@@ -70,14 +81,14 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
         CorpusError: the vocabulary is damaged.
         RunError: the run is not done or its files do not belong together.
     """
-    matrix = matrix or run.load_config().export.matrix
-    words, weights = load_run_weights(run)
-    word_rows = word_rows_of(run, words)
+    config = run.load_config()
+    words, weights = _load_weights(run, config.model)
+    word_rows = _word_rows(run, config, words)
     vectors = to_vectors(
         words,
         weights,
-        matrix,
-        spellings_of(run.load_config().corpus),
+        matrix or config.export.matrix,
+        spellings_of(config.corpus),
         word_rows,
         Vocabulary.load(run.vocabulary_file).counts if word_rows else None,
     )

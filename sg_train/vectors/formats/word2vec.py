@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sg_train.choices import OnBadRows
@@ -110,8 +108,10 @@ def write_rows(
 
     The line of an empty word has only the numbers.
     """
+    from sg_train.vectors.formats import text_rows  # noqa: PLC0415 (loads pyarrow)
+
     last = 0
-    spell = partial(_lines, separator=separator)
+    spell = partial(text_rows.text_lines, separator=separator)
     for text, length in in_order(spell, _slices(words, matrix), _threads()):
         file.write(text)
         last = file.tell() - length
@@ -220,10 +220,12 @@ class _Reader:
 
     def read_text(self, file: BinaryIO) -> Table:
         """Read a part at a time; read a part that is not plain line by line."""
+        from sg_train.vectors.formats import text_rows  # noqa: PLC0415 (loads pyarrow)
+
         longest = _LONGEST_WORD + _LONGEST_NUMBER * self._dimension
 
         def read(part: bytes) -> tuple[bytes, Table | None]:
-            return part, _plain_rows(part, self._dimension)
+            return part, text_rows.plain_rows(part, self._dimension)
 
         for part, plain in in_order(read, _whole_lines(file, longest), _threads()):
             if plain is not None and self._add_plain(*plain):
@@ -422,28 +424,6 @@ def _whole_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
         yield part if part.endswith(b"\n") else part + file.readline(longest)
 
 
-def _plain_rows(part: bytes, dimension: int) -> Table | None:
-    """Read lines of a word and numbers, mostly without the GIL.
-
-    Returns:
-        The rows, or None if a line needs a closer look: it is not UTF-8, has another
-        number of fields, repeats a word, or has an invalid or non-finite number.
-    """
-    try:
-        lines = pa.array(part.removesuffix(b"\n").split(b"\n"), pa.string())
-        fields = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines))
-        if (np.diff(fields.offsets) != 1 + dimension).any():
-            return None
-        places = np.arange(len(fields.values)).reshape(-1, 1 + dimension)
-        words = fields.values.take(places[:, 0]).to_pylist()
-        numbers = fields.values.take(places[:, 1:].reshape(-1)).cast(pa.float32())
-    except pa.ArrowInvalid:
-        return None
-    matrix = numbers.to_numpy().reshape(-1, dimension)
-    is_plain = len(set(words)) == len(words) and np.isfinite(matrix).all()
-    return (words, matrix) if is_plain else None
-
-
 def _write_header(file: BinaryIO, matrix: NDArray[np.float32]) -> None:
     file.write(f"{len(matrix)} {matrix.shape[1]}\n".encode())
 
@@ -469,22 +449,6 @@ def _verify_text(
             path,
             word == words[row] and np.array_equal(read, matrix[row]),
         )
-
-
-def _lines(
-    part: tuple[list[str], NDArray[np.float32]], separator: str
-) -> tuple[memoryview, int]:
-    """Return lines of word and numbers, and the last one's bytes, without the GIL."""
-    words, rows = part
-    numbers = pc.cast(pa.array(rows.reshape(-1)), pa.string())
-    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
-    lines = pc.binary_join(pa.ListArray.from_arrays(starts, numbers), separator)
-    if any(words):
-        lines = pc.binary_join_element_wise(pa.array(words), lines, separator)
-    lines = pc.binary_join_element_wise(lines, "\n", "")
-    _, offsets, data = lines.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
-    return memoryview(data)[: ends[-1]], int(ends[-1] - ends[-2])
 
 
 def _threads() -> int:
