@@ -170,7 +170,12 @@ def without(*steps: str) -> Iterator[None]:
     callers = [(block, name) for name in ("move", "slopes") if name not in steps]
     before = [
         (module, name, getattr(module, name))
-        for module, name in [*places, *callers, (block, "train_block")]
+        for module, name in [
+            *places,
+            *callers,
+            (block, "train_block"),
+            (engine, "train_block"),
+        ]
     ]
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     for module, name in places:
@@ -185,7 +190,6 @@ def without(*steps: str) -> Iterator[None]:
     finally:
         for module, name, function in before:
             setattr(module, name, function)
-        setattr(engine, "train_block", block.train_block)  # noqa: B010
 
 
 def where_time_goes(text: Text, repeats: int) -> None:
@@ -210,7 +214,7 @@ def where_time_goes(text: Text, repeats: int) -> None:
         with without(*steps):
             trainers[name] = Trainer(text, 100, 5, threads=1), block.train_block
     rounds: dict[str, list[float]] = {name: [] for name in cuts}
-    everything = block.train_block
+    everything = getattr(engine, "train_block")  # noqa: B009 (mypy: not exported)
     for _ in range(repeats):
         for name, (trainer, function) in trainers.items():
             setattr(engine, "train_block", function)  # noqa: B010
