@@ -393,7 +393,7 @@ def test_a_finished_run_is_not_lost_by_an_attempt_to_train_it_for_longer(
 def test_what_fails_at_the_end_is_made_up_for(corpus: Path, monkeypatch) -> None:
     train(config(corpus), Path("whole"))
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "export_run", lambda _: 1 / 0)
+        patch.setattr(loop.Loop, "_export", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(config(corpus), Path("r"))
     assert not Path("r/vectors.txt").exists()

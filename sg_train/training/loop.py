@@ -8,6 +8,7 @@ blocks that it took, the loop acts on them.
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,14 @@ from sg_train.engines.base import BlockResult
 from sg_train.errors import Interrupted, OutputError, TrainingError
 from sg_train.runs import checkpoint
 from sg_train.runs.checkpoint import Checkpoints, CorpusState, State, Weights
-from sg_train.runs.vectors import export_run, spellings_of, to_vectors
+from sg_train.runs.vectors import spellings_of, to_vectors
 from sg_train.system.files import atomic_file
 from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning
 from sg_train.training.progress import Progress
 from sg_train.training.setup import Components
 from sg_train.training.signals import Signals
+from sg_train.vectors.word_vectors import WordVectors
 
 _WORTH = 50  # a checkpoint at an epoch's end may take 1 / 50 of the time since the last
 
@@ -176,11 +178,7 @@ class Loop:
         assert tests is not None  # this is the first rank, and there are tests
         with self._progress.pause():
             weights = self._weights()
-            words = self._corpus.vocabulary.words
-            spellings = spellings_of(self._config.corpus)
-            matrix = self._config.export.matrix
-            word_rows = self._model.word_rows
-            vectors = to_vectors(words, weights, matrix, spellings, word_rows)
+            vectors = self._vectors(weights)
             loss = self._held_out(self._model) if self._held_out else None
             self._progress.add_scores(tests.score(vectors, loss), loss)
             if tests.is_best:
@@ -228,12 +226,29 @@ class Loop:
             weights = checkpoint.load_weights(run.best_file)
         else:
             weights = self._weights()
-        checkpoint.save_weights(run.weights_file, weights)
-        with atomic_file(run.state_file) as file:
-            file.write(self._state().to_json(weights))
-        run.best_file.unlink(missing_ok=True)
-        export_run(run)
+        with ThreadPoolExecutor(1) as pool:  # for the text, most of which needs no GIL
+            export = pool.submit(self._export, weights)
+            checkpoint.save_weights(run.weights_file, weights)
+            with atomic_file(run.state_file) as file:
+                file.write(self._state().to_json(weights))
+            run.best_file.unlink(missing_ok=True)
+            export.result()
         self._checkpoints.clear()
+
+    def _export(self, weights: Weights) -> None:
+        form = self._config.export.format
+        self._vectors(weights).save(self._run.vectors_file(form), form)
+
+    def _vectors(self, weights: Weights) -> WordVectors:
+        vocabulary, word_rows = self._corpus.vocabulary, self._model.word_rows
+        return to_vectors(
+            vocabulary.words,
+            weights,
+            self._config.export.matrix,
+            spellings_of(self._config.corpus),
+            word_rows,
+            vocabulary.counts if word_rows else None,
+        )
 
     def _state(self) -> State:
         corpus = CorpusState(
