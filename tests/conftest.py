@@ -23,6 +23,15 @@ settings.register_profile("new", deadline=None)
 settings.load_profile(os.environ.get("SG_TRAIN_EXAMPLES_ARE", "same"))
 
 
+TINY = [
+    *("--set", "model.dimension=8"),
+    *("--set", "training.epochs=2"),
+    *("--set", "training.threads=1"),
+    *("--set", "training.batch_size=16"),
+    *("--set", "sampling.subsample=0.05"),
+]
+
+
 class Command:
     """Runs `sg-train` in this process."""
 
@@ -108,3 +117,10 @@ def a_state(position: int, pairs: int = 7) -> State:
     )
     corpus = CorpusState(path="p", checksum="c")
     return State(position, pairs, {"a": {"b": 1}}, corpus, progress, None)
+
+
+@pytest.fixture
+def trained(sg_train: Command, text: Path) -> Path:
+    result = sg_train("train", "--corpus", text, "--out", "runs/r", *TINY)
+    assert result.exit_code == 0, result.output
+    return Path("runs/r")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from sg_train import WordVectors, __version__
-from tests.conftest import ROOT, Command, read_metrics, untraced
+from tests.conftest import ROOT, TINY, Command, read_metrics, untraced
 
 COMMANDS = [
     *("train", "resume", "extend", "tune", "config", "prepare", "phrases"),
@@ -43,22 +43,6 @@ def project(tmp_path: Path) -> Path:
     for name in ("configs", "data"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
-
-
-@pytest.fixture
-def trained(sg_train: Command, text: Path) -> Path:
-    result = sg_train("train", "--corpus", text, "--out", "runs/r", *TINY)
-    assert result.exit_code == 0, result.output
-    return Path("runs/r")
-
-
-TINY = [
-    *("--set", "model.dimension=8"),
-    *("--set", "training.epochs=2"),
-    *("--set", "training.threads=1"),
-    *("--set", "training.batch_size=16"),
-    *("--set", "sampling.subsample=0.05"),
-]
 
 
 def example(help_text: str) -> list[str]:

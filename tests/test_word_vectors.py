@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.vectors import word_vectors
-from sg_train.vectors.cosine import BestRows
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -268,6 +267,34 @@ def test_a_table_of_neighbours_holds_each_words_neighbours(
     assert vectors.neighbor_table(2, 0)[0].shape == (2, 0)
 
 
+def test_batches_hold_what_single_questions_answer(
+    vectors: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_vectors, "_QUERIES_AT_ONCE", 7)
+    for asked, restrict in ((None, None), (None, 40), (vectors.words[250:], 40)):
+        batches = list(vectors.neighbor_batches(asked, 5, restrict=restrict))
+        words = [word for batch in batches for word in batch.words]
+        assert words == list(asked or vectors.words[:restrict])
+        for batch in batches:
+            for word, rows, cosines in zip(*batch, strict=True):
+                single = vectors.neighbors(word, 5, restrict=restrict)
+                assert [vectors.words[row] for row in rows] == [w for w, _ in single]
+                assert cosines.tolist() == [cosine for _, cosine in single]
+    with pytest.raises(VectorsError, match="'no' has no vector"):
+        list(vectors.neighbor_batches(["w1", "no"]))
+    with pytest.raises(VectorsError, match="must be at least 1, not 0"):
+        list(vectors.neighbor_batches(top=0))
+
+
+def test_similarities_are_those_of_single_pairs(vectors: WordVectors) -> None:
+    pairs = [("w1", "w2"), ("w3", "w3"), ("w1", "w9")]
+    found = vectors.similarities(pairs)
+    assert found.tolist() == [vectors.similarity(*pair) for pair in pairs]
+    for (one, other), cosine in zip(pairs, found.tolist(), strict=True):
+        x, y = vectors[one].astype(float), vectors[other].astype(float)
+        assert cosine == pytest.approx(x @ y / np.sqrt(x @ x * (y @ y)), abs=1e-6)
+
+
 def test_a_vector_that_is_not_finite_comes_last(monkeypatch) -> None:
     matrix = np.random.default_rng(0).normal(size=(9, 3)).astype("f4")
     matrix[2] = np.nan
@@ -275,23 +302,6 @@ def test_a_vector_that_is_not_finite_comes_last(monkeypatch) -> None:
     for row in (0, 1, 3, 8):
         assert rows[row, -1] == 2
         assert sorted([*rows[row].tolist(), row]) == list(range(9))
-
-
-@given(data=st.data(), count=st.integers(1, 12), block=st.integers(1, 5))
-def test_best_rows_of_blocks_are_those_of_a_whole_sort(data, count, block) -> None:
-    values = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=count, max_size=count)
-    scores = np.array(
-        data.draw(st.lists(values, min_size=1, max_size=3)), dtype=np.float32
-    )
-    top = data.draw(st.integers(1, count))
-    best = BestRows(len(scores), top)
-    for first in range(0, count, block):
-        best.add(scores[:, first : first + block], first)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
-    np.testing.assert_array_equal(best.rows, order)
-    np.testing.assert_array_equal(
-        best.scores, np.take_along_axis(scores, order, axis=1)
-    )
 
 
 @pytest.mark.parametrize("form", ["npy", "safetensors"])

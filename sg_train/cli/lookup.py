@@ -1,21 +1,35 @@
 """Commands that look words up: neighbors, similarity, analogy."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sg_train.cli.app import LOOK_UP, app
 from sg_train.cli.options import (
     AsJson,
+    FromFile,
+    Header,
     MatrixOption,
     Method,
+    OutTable,
+    OverwriteFile,
     Restrict,
     Strict,
     Vectors,
+    asked_questions,
+    check_table,
+    known_questions,
     load_vectors,
     show,
+    show_table,
     split_known,
 )
+from sg_train.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sg_train.vectors.word_vectors import Neighbors, WordVectors
 
 Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
 
@@ -27,11 +41,34 @@ Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
 def neighbors(
     vectors: Vectors,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS", help="Words to look up.")
-    ],
+        list[str] | None, typer.Argument(metavar="WORDS", help="Words to look up.")
+    ] = None,
     *,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="File of words to look up, one per line; - for standard input.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Look up all words, or those of --restrict.")
+    ] = False,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together", help="Show the neighbours of all words' mean, as of a basket."
+        ),
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="Number of neighbours to show.")] = 10,
     restrict: Restrict = None,
+    out: OutTable = None,
+    overwrite: OverwriteFile = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Show all neighbours of a word in one row.")
+    ] = False,
+    header: Header = False,
     strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
@@ -40,16 +77,80 @@ def neighbors(
 
     Words without a vector are named at the end, and the exit code is then 1.
     """
+    chosen = _chosen(words, file, everything=everything, together=together)
+    check_table(out, overwrite=overwrite, as_json=as_json)
     loaded = load_vectors(vectors, matrix)
-    known, missing = split_known(loaded, words, strict=strict)
-    rows = [
-        {"word": word, "neighbor": neighbor, "cosine": cosine}
-        for word in known
-        for neighbor, cosine in loaded.neighbors(word, top, restrict=restrict)
-    ]
-    show(rows, as_json=as_json)
+    known, missing = None, None
+    if chosen is not None:
+        known, missing = split_known(loaded, chosen, strict=strict)
+    if known is not None and (together or not (file or out or wide)):
+        questions = (
+            [(known, {})] if together else [([word], {"word": word}) for word in known]
+        )
+        rows = [
+            {**first, "neighbor": neighbor, "cosine": cosine}
+            for question, first in questions
+            for neighbor, cosine in loaded.neighbors(question, top, restrict=restrict)
+        ]
+        show_table(rows, out, as_json=as_json, heading=header)
+    else:
+        batches = loaded.neighbor_batches(known, top, restrict=restrict)
+        total = len(loaded.most_frequent(restrict) if known is None else known)
+        _write_batches(
+            loaded,
+            _watched(batches, total),
+            out,
+            wide=wide,
+            header=header,
+            as_json=as_json,
+        )
     if missing:
         raise missing
+
+
+def _chosen(
+    words: list[str] | None, file: str | None, *, everything: bool, together: bool
+) -> list[str] | None:
+    """Return the words to look up, or None for all."""
+    if [bool(words), file is not None, everything].count(True) != 1:
+        raise SettingsError("WORDS: give words, --from FILE or --all, one of them")
+    if everything:
+        if together:
+            raise SettingsError("--together: cannot be combined with --all; give words")
+        return None
+    if words:
+        return words
+    return [word for (word,) in asked_questions([], file, 1, "WORDS")]
+
+
+def _watched(batches: "Iterator[Neighbors]", total: int) -> "Iterator[Neighbors]":
+    """Show a bar of the words done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=" words", disable=None, leave=False) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(len(batch.words))
+
+
+def _write_batches(
+    vectors: "WordVectors",
+    batches: "Iterator[Neighbors]",
+    out: Path | None,
+    *,
+    wide: bool,
+    header: bool,
+    as_json: bool,
+) -> None:
+    from sg_train.reports.tables import neighbor_tables, save_table, write_text
+
+    tables = neighbor_tables(vectors, batches, wide=wide)
+    if out is not None:
+        save_table(out, tables)
+    elif as_json:
+        show([row for table in tables for row in table.to_pylist()], as_json=True)
+    else:
+        write_text(typer.get_binary_stream("stdout"), tables, header=header)
 
 
 @app.command(
@@ -58,15 +159,34 @@ def neighbors(
 )
 def similarity(
     vectors: Vectors,
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="First word.")],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="Second word.")],
+    first: Annotated[
+        str | None, typer.Argument(metavar="FIRST", help="First word.")
+    ] = None,
+    second: Annotated[
+        str | None, typer.Argument(metavar="SECOND", help="Second word.")
+    ] = None,
     *,
+    file: FromFile = None,
+    out: OutTable = None,
+    overwrite: OverwriteFile = False,
+    header: Header = False,
+    strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the cosine similarity of two words: WORD, WORD, COSINE."""
-    value = load_vectors(vectors, matrix).similarity(first, second)
-    show([{"first": first, "second": second, "cosine": value}], as_json=as_json)
+    asked = asked_questions([first, second], file, 2, "FIRST SECOND")
+    check_table(out, overwrite=overwrite, as_json=as_json)
+    loaded = load_vectors(vectors, matrix)
+    pairs, missing = known_questions(loaded, asked, strict=strict)
+    cosines = loaded.similarities([(one, other) for one, other in pairs]).tolist()
+    rows = [
+        {"first": one, "second": other, "cosine": cosine}
+        for (one, other), cosine in zip(pairs, cosines, strict=True)
+    ]
+    show_table(rows, out, as_json=as_json, heading=header)
+    if missing:
+        raise missing
 
 
 @app.command(
@@ -75,20 +195,49 @@ def similarity(
 )
 def analogy(
     vectors: Vectors,
-    a: Annotated[str, typer.Argument(metavar="A", help="The word a.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The word that a relates to.")],
+    a: Annotated[str | None, typer.Argument(metavar="A", help="The word a.")] = None,
+    b: Annotated[
+        str | None, typer.Argument(metavar="B", help="The word that a relates to.")
+    ] = None,
     c: Annotated[
-        str, typer.Argument(metavar="C", help="The word whose counterpart to find.")
-    ],
+        str | None,
+        typer.Argument(metavar="C", help="The word whose counterpart to find."),
+    ] = None,
     *,
+    file: FromFile = None,
     top: Top = 10,
     restrict: Restrict = None,
+    out: OutTable = None,
+    overwrite: OverwriteFile = False,
+    header: Header = False,
+    strict: Strict = False,
     method: Method = "add",
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Complete the analogy a : b :: c : ? with the best words: WORD, SCORE."""
-    found = load_vectors(vectors, matrix).analogy(
-        a, b, c, top, method=method, restrict=restrict
-    )
-    show([{"word": word, "score": score} for word, score in found], as_json=as_json)
+    """Complete the analogy a : b :: c : ? with the best words: WORD, SCORE.
+
+    With --from, each line asks a question, and the rows begin with its words.
+    """
+    asked = asked_questions([a, b, c], file, 3, "A B C")
+    check_table(out, overwrite=overwrite, as_json=as_json)
+    loaded = load_vectors(vectors, matrix)
+    questions, missing = known_questions(loaded, asked, strict=strict)
+    how: Any = {"method": method, "restrict": restrict}
+    rows = [
+        {
+            **(dict(zip("abc", question, strict=True)) if file else {}),
+            "word": word,
+            "score": score,
+        }
+        for question in questions
+        for word, score in loaded.analogy(*_three(question), top, **how)
+    ]
+    show_table(rows, out, as_json=as_json, heading=header)
+    if missing:
+        raise missing
+
+
+def _three(words: tuple[str, ...]) -> tuple[str, str, str]:
+    a, b, c = words
+    return a, b, c

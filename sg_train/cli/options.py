@@ -70,6 +70,25 @@ MatrixOption = Annotated[
 OverwriteFile = Annotated[
     bool, typer.Option("--overwrite", help="Replace a file that exists.")
 ]
+FromFile = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="File of questions, one per line with tabs or spaces between words; - for "
+        "standard input.",
+    ),
+]
+OutTable = Annotated[
+    Path | None,
+    typer.Option(
+        help="Table to write instead of standard output: .tsv, .csv, .jsonl or "
+        ".parquet."
+    ),
+]
+Header = Annotated[
+    bool, typer.Option("--header", help="Print the names of the columns first.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Do nothing if a word has no vector.")
 ]
@@ -104,14 +123,74 @@ def split_known(
     """
     from sg_train.errors import UnknownWordError
 
-    known = [word for word in words if vectors.get(word) is not None]
-    unknown = [word for word in dict.fromkeys(words) if word not in known]
+    found = {word: vectors.get(word) is not None for word in words}
+    known = [word for word in words if found[word]]
+    unknown = [word for word in found if not found[word]]
     if not unknown:
         return known, None
     error = UnknownWordError(unknown, vectors.similar_words)
     if strict or not known:
         raise error
     return known, error
+
+
+def known_questions(
+    vectors: "WordVectors", questions: Sequence[tuple[str, ...]], *, strict: bool
+) -> tuple[list[tuple[str, ...]], "SgTrainError | None"]:
+    """Keep the questions whose words all have vectors; see `split_known`."""
+    words = dict.fromkeys(word for question in questions for word in question)
+    known, missing = split_known(vectors, list(words), strict=strict)
+    answered = [question for question in questions if {*question} <= {*known}]
+    if missing and not answered:
+        raise missing
+    return answered, missing
+
+
+def asked_questions(
+    given: Sequence[str | None], file: str | None, size: int, name: str
+) -> list[tuple[str, ...]]:
+    """Return the question on the command line, or those of a file.
+
+    Args:
+        given: the words on the command line.
+        file: from --from.
+        size: the number of words in a question.
+        name: of the words, for messages.
+    """
+    from sg_train.errors import SettingsError
+    from sg_train.vectors.question_lists import read_questions
+
+    words = tuple(word for word in given if word is not None)
+    if file is None and len(words) == size:
+        return [words]
+    if file is None or words:
+        raise SettingsError(f"{name}: give {name} or --from FILE, and not both")
+    return read_questions(file, size)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], out: Path | None, **how: Any) -> None:
+    """Print rows, or save them to a file in the format of its ending."""
+    if out is None:
+        show(rows, **how)
+        return
+    import pyarrow as pa
+
+    from sg_train.reports.tables import save_table
+
+    save_table(out, [pa.Table.from_pylist(list(rows))])
+
+
+def check_table(out: Path | None, *, overwrite: bool, as_json: bool) -> None:
+    """Refuse a table that cannot be written, before any work is done."""
+    from sg_train.errors import SettingsError
+    from sg_train.reports.tables import check_ending
+
+    if out is None:
+        return
+    if as_json:
+        raise SettingsError("--json: cannot be combined with --out; use .jsonl")
+    check_ending(out)
+    check_free(out, overwrite=overwrite)
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from sg_train.cli.options import (
     MatrixOption,
     Strict,
     Vectors,
+    asked_questions,
     load_vectors,
     show,
     split_known,
@@ -95,9 +96,17 @@ def vocab(
 def vector(
     vectors: Vectors,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS", help="Words to look up.")
-    ],
+        list[str] | None, typer.Argument(metavar="WORDS", help="Words to look up.")
+    ] = None,
     *,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="File of words to look up, one per line; - for standard input.",
+        ),
+    ] = None,
     strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
@@ -108,8 +117,12 @@ def vector(
     """
     from sg_train.vectors.formats.word2vec import write_rows
 
+    if words and file is None:
+        asked = words
+    else:
+        asked = [word for (word,) in asked_questions(words or [], file, 1, "WORDS")]
     loaded = load_vectors(vectors, matrix)
-    known, missing = split_known(loaded, words, strict=strict)
+    known, missing = split_known(loaded, asked, strict=strict)
     rows = loaded[known]
     if as_json:
         show(

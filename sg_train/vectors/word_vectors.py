@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,19 +15,37 @@ from rapidfuzz.distance import Indel
 from sg_train.choices import AnalogyMethod, OnBadRows, VectorFormat
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.system.files import behind_link
-from sg_train.vectors.cosine import BestRows, analogy_scores, best_rows, unit
+from sg_train.system.machine import available_cpus
+from sg_train.system.threads import in_order
+from sg_train.vectors.cosine import analogy_scores, best_rows, unit
 from sg_train.vectors.formats import format_of, load_vectors, save_vectors
+from sg_train.vectors.nearest import nearest_rows
 from sg_train.vectors.ngrams import Subwords
 from sg_train.vectors.spelling import Spellings, plain_spellings
 
 _LOG = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 1 << 13
-_QUERIES_AT_ONCE = 1 << 11
+_QUERIES_AT_ONCE = 1 << 10
 _HINTS_FROM = 50_000  # of the most frequent words
 _HINTS = 3
 _LONGEST_HINTED = 200  # characters
 _LEAST_SIMILARITY = 0.6
+
+
+class Neighbors(NamedTuple):
+    """The nearest neighbours of n words.
+
+    Attributes:
+        words: the n words.
+        rows: (n, top) int64, their neighbours' places among the words with vectors,
+            nearest first; -1 where there are fewer neighbours.
+        cosines: (n, top) float32; -inf where there are fewer.
+    """
+
+    words: Sequence[str]
+    rows: NDArray[np.int64]
+    cosines: NDArray[np.float32]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -260,8 +279,24 @@ class WordVectors:
         Raises:
             VectorsError: a word has no vector.
         """
-        one, other = unit(self._look_up([first, second])[1])
-        return float(one @ other)
+        return float(self.similarities([(first, second)])[0])
+
+    def similarities(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return the cosine of each of n pairs of words, (n,) float32.
+
+        Raises:
+            VectorsError: a word has no vector.
+
+        >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]]))
+        >>> vectors.similarities([("a", "b"), ("b", "b")]).round(2).tolist()
+        [0.9599999785423279, 1.0]
+        """
+        asked = [word for pair in pairs for word in pair]
+        both = unit(self._look_up(asked)[1]).reshape(-1, 2, self.dimension)
+        cosines: NDArray[np.float64] = np.einsum(
+            "ij,ij->i", both[:, 0], both[:, 1], dtype=np.float64
+        )
+        return cosines.astype(np.float32)
 
     def neighbors(
         self,
@@ -294,8 +329,52 @@ class WordVectors:
         own, asked = self._look_up(words)
         query = unit(unit(asked).mean(axis=0, keepdims=True))
         candidates = self.most_frequent(restrict)
-        scores = [(block @ query.T)[:, 0] for _, block in candidates.unit_blocks()]
-        return candidates._best(np.concatenate(scores), own, top)
+        (rows,), (cosines,) = candidates._nearest(query, own[None, :], _checked(top))
+        return [
+            (self.words[row], cosine)
+            for row, cosine in zip(rows.tolist(), cosines.tolist(), strict=True)
+            if row >= 0
+        ]
+
+    def neighbor_batches(
+        self,
+        words: Sequence[str] | None = None,
+        top: int = 10,
+        *,
+        restrict: int | None = None,
+    ) -> Iterator[Neighbors]:
+        """Yield the nearest neighbours of many words, some words at a time.
+
+        They are those of `neighbors`, found on all CPUs.
+
+        Args:
+            words: the words, in the order of the answers; by default all words, or the
+                most frequent ones with `restrict`.
+            top: how many neighbours to return per word.
+            restrict: answer only with this many of the most frequent words.
+
+        Raises:
+            VectorsError: a word has no vector.
+        """
+        candidates = self.most_frequent(restrict)
+        if words is None:
+            words = candidates.words
+            own = np.arange(len(words))
+            asked = None
+        else:
+            asked = unit(self._look_up(words)[1])
+            found = map(self._find, words)
+            own = np.array([-1 if row is None else row for row in found], np.int64)
+        _checked(top)
+
+        def answer(some: slice) -> Neighbors:
+            queries = self.unit_rows(own[some]) if asked is None else asked[some]
+            rows, cosines = candidates._nearest(queries, own[some, None], top)
+            return Neighbors(words[some], rows, cosines)
+
+        starts = range(0, len(words), _QUERIES_AT_ONCE)
+        parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
+        yield from in_order(answer, parts, available_cpus())
 
     def analogy(
         self,
@@ -346,27 +425,20 @@ class WordVectors:
             small vocabulary gives fewer rows or columns.
         """
         count, top = min(count, len(self)), min(top, len(self) - 1)
-        rows = np.empty((count, top), dtype=np.int64)
-        cosines = np.empty((count, top), dtype=np.float32)
-        for first in range(0, count if top else 0, _QUERIES_AT_ONCE):
-            some = slice(first, min(first + _QUERIES_AT_ONCE, count))
-            rows[some], cosines[some] = self._nearest(some, top)
+        if not count or not top:
+            shape = count, top
+            return np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
+        batches = list(self.neighbor_batches(self.words[:count], top))
+        rows, cosines = (
+            np.concatenate([batch[part] for batch in batches]) for part in (1, 2)
+        )
         return rows, cosines
 
     def _nearest(
-        self, queries: slice, top: int
+        self, asked: NDArray[np.float32], own: NDArray[np.int64], top: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the nearest neighbours of a block of rows, and their cosines."""
-        asked = self.unit_rows(np.arange(queries.start, queries.stop))
-        best = BestRows(len(asked), top)
-        for first, block in self.unit_blocks():
-            found = asked @ block.T
-            own = np.arange(
-                max(queries.start, first), min(queries.stop, first + len(block))
-            )
-            found[own - queries.start, own - first] = -np.inf
-            best.add(found, first)
-        return best.rows, best.scores
+        top = min(top, len(self))
+        return nearest_rows(asked, own, self.unit_blocks(), self.unit_rows, top)
 
     def most_frequent(self, count: int | None) -> "WordVectors":
         """Return the vectors of the first `count` words, or of all if it is None.
@@ -410,12 +482,16 @@ class WordVectors:
     def _best(
         self, scores: NDArray[np.float32], not_these: NDArray[np.int64], count: int
     ) -> list[tuple[str, float]]:
-        if count < 1:
-            raise VectorsError(
-                f"the number of words to return must be at least 1, not {count}"
-            )
-        rows = best_rows(scores, not_these, count).tolist()
+        rows = best_rows(scores, not_these, _checked(count)).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
+
+
+def _checked(count: int) -> int:
+    if count < 1:
+        raise VectorsError(
+            f"the number of words to return must be at least 1, not {count}"
+        )
+    return count
 
 
 def _strings(words: Iterable[object]) -> list[str]:

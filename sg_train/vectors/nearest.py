@@ -1,0 +1,167 @@
+"""The rows with the highest cosines for each of many queries, exactly.
+
+Most of the work is one product of matrices in float32 per block of queries and rows.
+Rounding there depends on the blocks, so it only decides which rows are candidates: the
+best ones, and those so near the last of them that rounding may have decided. The
+candidates' cosines are then computed in float64, and decide the order. So the answer to
+a question is the same whether it is asked alone or among a million.
+
+n  queries    r  rows of a block    D  dimension
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST = np.finfo(np.float32).min  # the cosine of a vector that is not finite
+
+_GROUP = 16  # columns that are first looked at together, by their maximum
+_PAIRS_AT_ONCE = 1 << 16
+_MOST_TIES = 64  # candidates per query beyond four times as many as are asked for
+
+
+def nearest_rows(
+    asked: NDArray[np.float32],
+    own: NDArray[np.int64],
+    blocks: Iterable[tuple[int, NDArray[np.float32]]],
+    unit_rows: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    top: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the nearest rows of each query, and their cosines.
+
+    Args:
+        asked: (n, D) float32, of length 1.
+        own: (n, m) rows to leave out; -1 for none.
+        blocks: all rows, of length 1: where a block starts, and the block, (r, D).
+        unit_rows: returns some rows, by their numbers, of length 1.
+        top: how many to return.
+
+    Returns:
+        (n, top) rows, nearest first, ties in row order, and float32 cosines; -1 and
+        -inf where there are fewer rows.
+    """
+    margin = float(np.finfo(np.float32).eps * asked.shape[1])
+    candidates = Candidates(len(asked), top, margin)
+    strange = ~np.isfinite(asked).all(axis=1)
+    for first, block in blocks:
+        found = asked @ block.T
+        found[:, ~np.isfinite(block).all(axis=1)] = LOWEST
+        found[strange] = LOWEST
+        query, which = np.nonzero((own >= first) & (own < first + len(block)))
+        found[query, own[query, which] - first] = -np.inf
+        candidates.add(found, first)
+    query, rows = candidates.pairs()
+    cosines = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        one, other = asked[query[some]], unit_rows(rows[some])
+        cosines[some] = np.einsum("ij,ij->i", one, other, dtype=np.float64)
+    cosines[~np.isfinite(cosines)] = LOWEST
+    order, rank = _ranked(query, rows, cosines, len(asked))
+    kept = order[rank < top]
+    best = np.full((len(asked), top), -1)
+    scores = np.full((len(asked), top), -np.inf, dtype=np.float32)
+    best[query[kept], rank[rank < top]] = rows[kept]
+    scores[query[kept], rank[rank < top]] = cosines[kept]
+    return best, scores
+
+
+class Candidates:
+    """The rows that may be among the best ones of n queries, out of blocks of rows."""
+
+    def __init__(self, queries: int, top: int, margin: float) -> None:
+        """Begin without rows.
+
+        Args:
+            queries: n.
+            top: how many rows per query are wanted.
+            margin: how far below the last of these a score makes a candidate.
+        """
+        self._queries, self._top, self._margin = queries, top, margin
+        self._edges = np.full(queries, -np.inf, dtype=np.float32)  # the lowest score
+        self._parts: list[tuple[NDArray[np.int64], ...]] = []
+        self._scores: list[NDArray[np.float32]] = []
+        self._size = 0
+
+    def add(self, found: NDArray[np.float32], first: int) -> None:
+        """Add the candidates in a block of rows.
+
+        Args:
+            found: (n, r) scores; -inf for rows that are no candidates.
+            first: the number of the block's first row.
+        """
+        groups = found.shape[1] // _GROUP
+        whole, rest = np.split(found, [groups * _GROUP], axis=1)
+        # Column c belongs to group c % groups, so that maxima run along rows.
+        maxima = whole.reshape(len(found), _GROUP, groups).max(axis=1, initial=-np.inf)
+        if np.isneginf(self._edges).any():
+            self._edges = np.maximum(self._edges, self._edges_of(found, maxima))
+        query, group = np.nonzero(maxima >= self._edges[:, None])
+        columns = group[:, None] + groups * np.arange(_GROUP)
+        self._keep(query[:, None], columns, found[query[:, None], columns], first)
+        query, column = np.nonzero(rest >= self._edges[:, None])
+        self._keep(query, column + groups * _GROUP, rest[query, column], first)
+        if self._size > 4 * self._queries * self._top:
+            self._shorten()
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the candidates: queries, rising, and rows."""
+        self._shorten()
+        query, row = self._parts[0]
+        return query, row
+
+    def _edges_of(
+        self, found: NDArray[np.float32], maxima: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return a score per query that at least `top` rows of a block reach."""
+        scores = maxima if maxima.shape[1] >= self._top else found
+        if scores.shape[1] < self._top:
+            return self._edges
+        place = scores.shape[1] - self._top
+        edges: NDArray[np.float32] = np.partition(scores, place, axis=1)[:, place]
+        return edges - np.float32(self._margin)
+
+    def _keep(
+        self,
+        query: NDArray[np.int64],
+        column: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        first: int,
+    ) -> None:
+        is_kept = (scores >= self._edges[query]) & (scores > -np.inf)
+        query = np.broadcast_to(query, scores.shape)[is_kept]
+        self._parts.append((query, column[is_kept] + first))
+        self._scores.append(scores[is_kept])
+        self._size += len(query)
+
+    def _shorten(self) -> None:
+        """Keep the best rows, and those within the margin."""
+        none = np.zeros(0, dtype=np.int64)
+        query, row = (
+            np.concatenate(parts)
+            for parts in zip((none, none), *self._parts, strict=True)
+        )
+        scores = np.concatenate((none.astype(np.float32), *self._scores))
+        order, rank = _ranked(query, row, scores, self._queries)
+        query, row, scores = query[order], row[order], scores[order]
+        last = rank == self._top - 1
+        self._edges[query[last]] = scores[last] - np.float32(self._margin)
+        kept = (rank < self._top) | (
+            (scores >= self._edges[query]) & (rank < 4 * self._top + _MOST_TIES)
+        )
+        self._parts = [(query[kept], row[kept])]
+        self._scores = [scores[kept]]
+        self._size = 0  # of what is added from now on
+
+
+def _ranked(
+    query: NDArray[np.int64],
+    row: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    queries: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order pairs by query and score, best first; return order and rank in a query."""
+    order = np.lexsort((row, -scores, query))
+    starts = np.searchsorted(query[order], np.arange(queries))
+    return order, np.arange(len(order)) - starts[query[order]]
