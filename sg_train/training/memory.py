@@ -6,7 +6,7 @@ from sg_train.errors import TrainingError
 from sg_train.system.machine import available_memory
 
 _FLOAT = 4
-_LIBRARIES = 450e6  # the process with torch, numba and pyarrow loaded, but no data
+_LIBRARIES = 250e6  # the process with its libraries, without torch, but no data
 _INT = 4
 _NGRAMS_PER_WORD = 50  # of 3 to 6 characters, long words included
 _PER_WORD = 200  # the word itself, its place in lists and tables, limits and aliases

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 LOWEST = np.finfo(np.float32).min  # the cosine of a vector that is not finite
 
+_QUERIES_AT_ONCE = 1 << 8
 _GROUP = 16  # columns that are first looked at together, by their maximum
 _PAIRS_AT_ONCE = 1 << 16
 _MOST_TIES = 64  # candidates per query beyond four times as many as are asked for
@@ -41,17 +42,7 @@ def nearest_rows(
         (n, top) rows, nearest first, ties in row order, and float32 cosines; -1 and
         -inf where there are fewer rows.
     """
-    margin = float(np.finfo(np.float32).eps * asked.shape[1])
-    candidates = Candidates(len(asked), top, margin)
-    strange = ~np.isfinite(asked).all(axis=1)
-    for first, block in blocks:
-        found = asked @ block.T
-        found[:, ~np.isfinite(block).all(axis=1)] = LOWEST
-        found[strange] = LOWEST
-        query, which = np.nonzero((own >= first) & (own < first + len(block)))
-        found[query, own[query, which] - first] = -np.inf
-        candidates.add(found, first)
-    query, rows = candidates.pairs()
+    query, rows = _candidates(asked, own, blocks, top)
     cosines = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)
@@ -65,6 +56,43 @@ def nearest_rows(
     best[query[kept], rank[rank < top]] = rows[kept]
     scores[query[kept], rank[rank < top]] = cosines[kept]
     return best, scores
+
+
+def _candidates(
+    asked: NDArray[np.float32],
+    own: NDArray[np.int64],
+    blocks: Iterable[tuple[int, NDArray[np.float32]]],
+    top: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return queries, rising, and rows that may be among their nearest."""
+    margin = float(np.finfo(np.float32).eps * asked.shape[1])
+    starts = range(0, len(asked), _QUERIES_AT_ONCE)
+    parts = [slice(start, start + _QUERIES_AT_ONCE) for start in starts]
+    candidates = [Candidates(len(asked[part]), top, margin) for part in parts]
+    strange = np.flatnonzero(~np.isfinite(asked).all(axis=1))
+    # One piece of memory for all scores: new pages would take as long as the product.
+    room = np.empty(0, dtype=np.float32)
+    for first, block in blocks:
+        is_strange = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        for part, mine in zip(parts, candidates, strict=True):
+            shape = len(asked[part]), len(block)
+            if len(room) < shape[0] * shape[1]:
+                room = np.empty(shape[0] * shape[1], dtype=np.float32)
+            found = room[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(asked[part], block.T, out=found)
+            if len(is_strange):
+                found[:, is_strange] = LOWEST
+            here = (strange >= part.start) & (strange < part.stop)
+            found[strange[here] - part.start] = LOWEST
+            rows = own[part]
+            query, which = np.nonzero((rows >= first) & (rows < first + len(block)))
+            found[query, rows[query, which] - first] = -np.inf
+            mine.add(found, first)
+    pairs = [mine.pairs() for mine in candidates]
+    queries = [
+        query + part.start for part, (query, _) in zip(parts, pairs, strict=True)
+    ]
+    return np.concatenate(queries), np.concatenate([rows for _, rows in pairs])
 
 
 class Candidates:

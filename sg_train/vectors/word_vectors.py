@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 1 << 13
 _QUERIES_AT_ONCE = 1 << 10
+_KEPT_BYTES = 1 << 29  # of vectors scaled to length 1, for many questions
 _HINTS_FROM = 50_000  # of the most frequent words
 _HINTS = 3
 _LONGEST_HINTED = 200  # characters
@@ -366,15 +367,20 @@ class WordVectors:
             found = map(self._find, words)
             own = np.array([-1 if row is None else row for row in found], np.int64)
         _checked(top)
+        if candidates.matrix.nbytes <= _KEPT_BYTES:
+            candidates = candidates._of_length_1()
 
         def answer(some: slice) -> Neighbors:
-            queries = self.unit_rows(own[some]) if asked is None else asked[some]
+            queries = candidates.unit_rows(own[some]) if asked is None else asked[some]
             rows, cosines = candidates._nearest(queries, own[some, None], top)
             return Neighbors(words[some], rows, cosines)
 
         starts = range(0, len(words), _QUERIES_AT_ONCE)
         parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
-        yield from in_order(answer, parts, available_cpus())
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
+
+        with threadpool_limits(1, "blas"):  # whose threads would wait for one another
+            yield from in_order(answer, parts, available_cpus())
 
     def analogy(
         self,
@@ -461,6 +467,15 @@ class WordVectors:
         )
         return few
 
+    def _of_length_1(self) -> "_UnitVectors":
+        """Return the same words with vectors scaled once for many questions."""
+        matrix = np.empty(self.matrix.shape, dtype=np.float32)
+        for first, block in self.unit_blocks():
+            matrix[first : first + len(block)] = block
+        scaled = object.__new__(_UnitVectors)
+        scaled.__dict__.update(self.__dict__, matrix=matrix)
+        return scaled
+
     def unit_blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield vectors scaled to length 1, a block of rows at a time.
 
@@ -484,6 +499,17 @@ class WordVectors:
     ) -> list[tuple[str, float]]:
         rows = best_rows(scores, not_these, _checked(count)).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
+
+
+class _UnitVectors(WordVectors):
+    """Word vectors whose rows have length 1 already."""
+
+    def unit_blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for first in range(0, len(self), _ROWS_AT_ONCE):
+            yield first, self.matrix[first : first + _ROWS_AT_ONCE]
+
+    def unit_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.matrix[rows]
 
 
 def _checked(count: int) -> int:
