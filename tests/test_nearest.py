@@ -107,3 +107,17 @@ def test_fewer_rows_than_wanted_and_strange_ones() -> None:
     assert cosines[0, 2] == LOWEST
     assert rows[2, :3].tolist() == [0, 1, 3]
     assert (cosines[2, :3] == LOWEST).all()
+
+
+def test_rows_nearer_to_one_another_than_rounding_are_in_order() -> None:
+    generator = np.random.default_rng(2)
+    near = generator.normal(size=100) + 2e-4 * generator.normal(size=(60, 100))
+    matrix = unit(near.astype("f4"))
+    own = np.full((60, 1), -1)
+    expected, scores = sorted_in_float64(matrix, own, matrix, 5)
+    assert (scores[:, 1] - scores[:, 4] < 1e-6).all()
+    rows, cosines = nearest_rows(
+        matrix, own, blocks_of(matrix, 32), matrix.__getitem__, 5
+    )
+    assert np.array_equal(rows, expected)
+    assert np.array_equal(cosines, scores)
