@@ -1,6 +1,8 @@
 """Questions in bulk, on the command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -108,6 +110,39 @@ def test_unknown_words_of_a_file_are_named(sg_train: Command, trained: Path) -> 
     assert "'nosuch'" in sg_train.refused("similarity", trained, "--from", "pairs.txt")
 
 
+def test_no_answer_is_never_silent(sg_train: Command, trained: Path) -> None:
+    first = (trained / "vocabulary.tsv").read_text().split()[0]
+    alone = ("neighbors", trained, "--restrict", 1)
+    for asked in ((first,), ("--all",), ("--all", "--out", "t.csv"), (first, "--wide")):
+        result = sg_train(*alone, *asked)
+        assert result.exit_code == 0
+        assert "no other word to answer with; raise --restrict" in result.stderr
+    Path("one.txt").write_text("1 2\nsolo 1 2\n")
+    assert "no other word to answer" in sg_train("neighbors", "one.txt", "--all").stderr
+
+
+def test_a_table_never_replaces_what_is_asked(sg_train: Command, trained: Path) -> None:
+    vocabulary = trained / "vocabulary.tsv"
+    before = vocabulary.read_bytes()
+    asked = ("neighbors", trained, "--all", "--overwrite", "--out", vocabulary)
+    assert "is part of" in sg_train.refused(*asked)
+    assert vocabulary.read_bytes() == before
+    Path("v.tsv").write_text("2 2\na 1 2\nb 2 1\n")
+    of_file = ("similarity", "v.tsv", "a", "b", "--overwrite", "--out", "v.tsv")
+    assert "--out v.tsv: is part of v.tsv; choose" in sg_train.refused(*of_file)
+
+
+def test_on_a_terminal_words_are_escaped_and_aligned() -> None:
+    Path("v.txt").write_bytes(b"2 2\n\x1b[31mred 1 2\nb 2 1\n")
+    code = "import sys; from sg_train.cli import app; sys.stdout.isatty = lambda: True"
+    code += "; app(['neighbors', 'v.txt', '--all'])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    red = "\\x1b[31mred"
+    assert result.stdout == f"{red}  b            0.8000\nb            {red}  0.8000\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -119,10 +154,10 @@ def test_unknown_words_of_a_file_are_named(sg_train: Command, trained: Path) -> 
         ("neighbors r --all --out t.csv --json", "--json: cannot be combined with"),
         ("neighbors r --from no.txt", "cannot read no.txt: No such file"),
         ("similarity r w1", "FIRST SECOND: give FIRST SECOND or --from FILE"),
-        ("similarity r w1 w2 --from x", "FIRST SECOND: give FIRST SECOND or --from"),
+        ("similarity r w1 w2 --from x", "FIRST SECOND: cannot be combined with"),
         ("analogy r w1 w2", "A B C: give A B C or --from FILE"),
         ("vector r", "WORDS: give WORDS or --from FILE"),
-        ("vector r w1 --from x", "WORDS: give WORDS or --from FILE"),
+        ("vector r w1 --from x", "WORDS: cannot be combined with --from"),
     ],
 )
 def test_questions_that_do_not_fit_together(

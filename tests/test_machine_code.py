@@ -70,6 +70,13 @@ def test_the_users_cache_is_where_the_system_says(
     package, mine = machine_code._directories()
     assert package == Path(machine_code.__file__).parent / "__pycache__"
     assert mine == Path("/caches/sg-train")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert list(machine_code._directories()) == [package]
 
 
 @pytest.mark.parametrize(

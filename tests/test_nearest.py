@@ -13,6 +13,10 @@ def blocks_of(matrix: np.ndarray, size: int):
         yield first, matrix[first : first + size]
 
 
+def no_scores(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    raise AssertionError("there are few candidates")
+
+
 def sorted_in_float64(
     asked: np.ndarray, own: np.ndarray, matrix: np.ndarray, top: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +56,7 @@ def test_they_are_those_of_a_whole_sort(block: int, top: int) -> None:
 )
 def test_candidates_hold_the_best_in_row_order(values, top: int, block: int) -> None:
     scores = np.array(values, dtype=np.float32)
-    candidates = Candidates(len(scores), top, 0.0)
+    candidates = Candidates(np.zeros(len(scores), np.float32), top, no_scores)
     for first in range(0, 40, block):
         candidates.add(scores[:, first : first + block], first)
     query, rows = candidates.pairs()
@@ -66,11 +70,27 @@ def test_what_rounding_may_have_decided_is_a_candidate() -> None:
     scores = np.full((1, 64), 0.5, np.float32)
     scores[0, 40] = np.nextafter(np.float32(0.5), np.float32(0))  # a bit less
     scores[0, 50] = 0.4999
-    candidates = Candidates(1, 3, 1e-6)
+    candidates = Candidates(np.full(1, 1e-6, np.float32), 3, no_scores)
     candidates.add(scores, 0)
     rows = candidates.pairs()[1]
     assert 40 in rows
     assert 50 not in rows
+
+
+@pytest.mark.parametrize("block", [64, 700, 2000])
+def test_thousands_of_near_ties_are_decided_exactly(block: int) -> None:
+    generator = np.random.default_rng(5)
+    lengths = generator.uniform(0.1, 9, size=(1500, 1))
+    matrix = unit((lengths * generator.normal(size=50)).astype("f4"))
+    matrix[::7] = 0  # whose cosine is 0 with all
+    own = np.arange(1500)[:, None]
+    for part in (slice(3, 4), slice(0, 300)):
+        expected, scores = sorted_in_float64(matrix[part], own[part], matrix, 3)
+        rows, cosines = nearest_rows(
+            matrix[part], own[part], blocks_of(matrix, block), matrix.__getitem__, 3
+        )
+        assert np.array_equal(rows, expected)
+        assert np.array_equal(cosines, scores)
 
 
 def test_thousands_of_equal_vectors_need_no_room(

@@ -48,9 +48,14 @@ def test_other_lines_are_named(text: str | bytes, size: int, message: str) -> No
 def test_files_that_cannot_be_read() -> None:
     with pytest.raises(VectorsError, match="cannot read no.txt: No such file"):
         read_questions("no.txt", 1)
+    with pytest.raises(VectorsError, match="cannot read '': Is a directory; give"):
+        read_questions("", 1)
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     given = io.TextIOWrapper(io.BytesIO("ä\nb\n".encode()))
     monkeypatch.setattr(sys, "stdin", given)
     assert read_questions("-", 1) == [("ä",), ("b",)]
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(VectorsError, match="-: standard input is closed; give a file"):
+        read_questions("-", 1)

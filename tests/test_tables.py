@@ -76,18 +76,18 @@ def test_every_format_holds_the_neighbours(vectors: WordVectors, ending: str) ->
 
 def test_a_wide_table_has_a_row_per_word(vectors: WordVectors) -> None:
     few = WordVectors(WORDS[:3], vectors.matrix[:3])
-    batches = few.neighbor_batches(["comma, here"], 3)
+    batches = few.neighbor_batches(["comma, here", "plain"], 3, restrict=2)
     (table,) = neighbor_tables(few, batches, wide=True)
-    near = few.neighbors("comma, here", 3)
-    assert len(near) == 2  # so the third is missing
-    (row,) = table.to_pylist()
-    assert list(row.values()) == ["comma, here", *near[0], *near[1], None, None]
+    near = few.neighbors("comma, here", restrict=2)
+    (only,) = few.neighbors("plain", restrict=2)  # so the second is missing
+    rows = [list(row.values()) for row in table.to_pylist()]
+    assert rows == [["comma, here", *near[0], *near[1]], ["plain", *only, None, None]]
     text = io.BytesIO()
     write_text(text, [table])
-    header, line = text.getvalue().decode().splitlines()
-    assert header.split("\t")[-2:] == ["neighbor_3", "cosine_3"]
-    assert line.endswith("\t\t")
+    header, line, shorter = text.getvalue().decode().splitlines()
+    assert header.split("\t")[-2:] == ["neighbor_2", "cosine_2"]
     assert line.split("\t")[:3] == ["comma, here", near[0][0], f"{near[0][1]:.4f}"]
+    assert shorter.endswith(f"{only[1]:.4f}\t\t")
 
 
 def test_several_parts_have_one_header() -> None:

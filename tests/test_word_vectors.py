@@ -283,7 +283,13 @@ def test_batches_hold_what_single_questions_answer(
     with pytest.raises(VectorsError, match="'no' has no vector"):
         list(vectors.neighbor_batches(["w1", "no"]))
     with pytest.raises(VectorsError, match="must be at least 1, not 0"):
-        list(vectors.neighbor_batches(top=0))
+        vectors.neighbor_batches(top=0)
+    with pytest.raises(VectorsError, match=r"2.5 is not a number of words; give an in"):
+        vectors.neighbor_batches(top=2.5)  # type: ignore[arg-type]
+    (batch,) = vectors.neighbor_batches("w1", 1000)
+    assert (batch.words, batch.rows.shape) == (["w1"], (1, 299))
+    (batch,) = vectors.neighbor_batches(iter(["w1", "w2"]), 1)
+    assert batch.words == ["w1", "w2"]
 
 
 def test_similarities_are_those_of_single_pairs(vectors: WordVectors) -> None:
@@ -293,6 +299,9 @@ def test_similarities_are_those_of_single_pairs(vectors: WordVectors) -> None:
     for (one, other), cosine in zip(pairs, found.tolist(), strict=True):
         x, y = vectors[one].astype(float), vectors[other].astype(float)
         assert cosine == pytest.approx(x @ y / np.sqrt(x @ x * (y @ y)), abs=1e-6)
+    for wrong in (("w1",), ("w1", "w2", "w3"), "w1", "ab"):
+        with pytest.raises(VectorsError, match="is not a pair of words; give two"):
+            vectors.similarities([("w1", "w2"), wrong])
 
 
 def test_a_vector_that_is_not_finite_comes_last(monkeypatch) -> None:

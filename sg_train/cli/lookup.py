@@ -1,5 +1,7 @@
 """Commands that look words up: neighbors, similarity, analogy."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +32,8 @@ from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
     from sg_train.vectors.word_vectors import Neighbors, WordVectors
+
+_LOG = logging.getLogger(__name__)
 
 Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
 
@@ -78,7 +82,7 @@ def neighbors(
     Words without a vector are named at the end, and the exit code is then 1.
     """
     chosen = _chosen(words, file, everything=everything, together=together)
-    check_table(out, overwrite=overwrite, as_json=as_json)
+    check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     loaded = load_vectors(vectors, matrix)
     known, missing = None, None
     if chosen is not None:
@@ -93,16 +97,23 @@ def neighbors(
             for neighbor, cosine in loaded.neighbors(question, top, restrict=restrict)
         ]
         show_table(rows, out, as_json=as_json, heading=header)
+        count = len(rows)
     else:
         batches = loaded.neighbor_batches(known, top, restrict=restrict)
         total = len(loaded.most_frequent(restrict) if known is None else known)
-        _write_batches(
+        count = _write_batches(
             loaded,
             _watched(batches, total),
             out,
             wide=wide,
             header=header,
             as_json=as_json,
+        )
+    if not count:
+        _LOG.warning(
+            "%s: no other word to answer with%s",
+            vectors,
+            "; raise --restrict" if restrict else "",
         )
     if missing:
         raise missing
@@ -141,16 +152,27 @@ def _write_batches(
     wide: bool,
     header: bool,
     as_json: bool,
-) -> None:
+) -> int:
+    """Write neighbours and return how many there are."""
     from sg_train.reports.tables import neighbor_tables, save_table, write_text
 
-    tables = neighbor_tables(vectors, batches, wide=wide)
+    count = 0
+
+    def counted() -> "Iterator[Neighbors]":
+        nonlocal count
+        for batch in batches:
+            count += int((batch.rows >= 0).sum())
+            yield batch
+
+    tables = neighbor_tables(vectors, counted(), wide=wide)
     if out is not None:
         save_table(out, tables)
-    elif as_json:
-        show([row for table in tables for row in table.to_pylist()], as_json=True)
+    elif as_json or sys.stdout.isatty():
+        rows = [row for table in tables for row in table.to_pylist()]
+        show(rows, as_json=as_json, heading=header)
     else:
         write_text(typer.get_binary_stream("stdout"), tables, header=header)
+    return count
 
 
 @app.command(
@@ -176,10 +198,10 @@ def similarity(
 ) -> None:
     """Show the cosine similarity of two words: WORD, WORD, COSINE."""
     asked = asked_questions([first, second], file, 2, "FIRST SECOND")
-    check_table(out, overwrite=overwrite, as_json=as_json)
+    check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     loaded = load_vectors(vectors, matrix)
     pairs, missing = known_questions(loaded, asked, strict=strict)
-    cosines = loaded.similarities([(one, other) for one, other in pairs]).tolist()
+    cosines = loaded.similarities(pairs).tolist()
     rows = [
         {"first": one, "second": other, "cosine": cosine}
         for (one, other), cosine in zip(pairs, cosines, strict=True)
@@ -220,7 +242,7 @@ def analogy(
     With --from, each line asks a question, and the rows begin with its words.
     """
     asked = asked_questions([a, b, c], file, 3, "A B C")
-    check_table(out, overwrite=overwrite, as_json=as_json)
+    check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     loaded = load_vectors(vectors, matrix)
     questions, missing = known_questions(loaded, asked, strict=strict)
     how: Any = {"method": method, "restrict": restrict}

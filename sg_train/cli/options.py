@@ -163,8 +163,10 @@ def asked_questions(
     words = tuple(word for word in given if word is not None)
     if file is None and len(words) == size:
         return [words]
-    if file is None or words:
-        raise SettingsError(f"{name}: give {name} or --from FILE, and not both")
+    if file is None:
+        raise SettingsError(f"{name}: give {name} or --from FILE")
+    if words:
+        raise SettingsError(f"{name}: cannot be combined with --from")
     return read_questions(file, size)
 
 
@@ -180,7 +182,9 @@ def show_table(rows: Sequence[Mapping[str, Any]], out: Path | None, **how: Any) 
     save_table(out, [pa.Table.from_pylist(list(rows))])
 
 
-def check_table(out: Path | None, *, overwrite: bool, as_json: bool) -> None:
+def check_table(
+    out: Path | None, vectors: Path, *, overwrite: bool, as_json: bool
+) -> None:
     """Refuse a table that cannot be written, before any work is done."""
     from sg_train.errors import SettingsError
     from sg_train.reports.tables import check_ending
@@ -191,6 +195,9 @@ def check_table(out: Path | None, *, overwrite: bool, as_json: bool) -> None:
         raise SettingsError("--json: cannot be combined with --out; use .jsonl")
     check_ending(out)
     check_free(out, overwrite=overwrite)
+    asked, place = vectors.resolve(), out.resolve()
+    if out.exists() and (asked == place or asked in place.parents):
+        raise SettingsError(f"--out {out}: is part of {vectors}; choose another file")
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:

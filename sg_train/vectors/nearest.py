@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+Exact = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
+
 LOWEST = np.finfo(np.float32).min  # the cosine of a vector that is not finite
 
 _QUERIES_AT_ONCE = 1 << 8
 _GROUP = 16  # columns that are first looked at together, by their maximum
 _PAIRS_AT_ONCE = 1 << 16
-_MOST_TIES = 64  # candidates per query beyond four times as many as are asked for
+_MOST_TIES = 64  # with more and four times `top` candidates, exact scores decide
 
 
 def nearest_rows(
@@ -42,13 +44,18 @@ def nearest_rows(
         (n, top) rows, nearest first, ties in row order, and float32 cosines; -1 and
         -inf where there are fewer rows.
     """
-    query, rows = _candidates(asked, own, blocks, top)
-    cosines = np.empty(len(rows), dtype=np.float32)
-    for start in range(0, len(rows), _PAIRS_AT_ONCE):
-        some = slice(start, start + _PAIRS_AT_ONCE)
-        one, other = asked[query[some]], unit_rows(rows[some])
-        cosines[some] = np.einsum("ij,ij->i", one, other, dtype=np.float64)
-    cosines[~np.isfinite(cosines)] = LOWEST
+
+    def exact(query: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        cosines = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), _PAIRS_AT_ONCE):
+            some = slice(start, start + _PAIRS_AT_ONCE)
+            one, other = asked[query[some]], unit_rows(rows[some])
+            cosines[some] = np.einsum("ij,ij->i", one, other, dtype=np.float64)
+        cosines[~np.isfinite(cosines)] = LOWEST
+        return cosines
+
+    query, rows = _candidates(asked, own, blocks, exact, top)
+    cosines = exact(query, rows)
     order, rank = _ranked(query, rows, cosines, len(asked))
     kept = order[rank < top]
     best = np.full((len(asked), top), -1)
@@ -62,26 +69,32 @@ def _candidates(
     asked: NDArray[np.float32],
     own: NDArray[np.int64],
     blocks: Iterable[tuple[int, NDArray[np.float32]]],
+    exact: Exact,
     top: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return queries, rising, and rows that may be among their nearest."""
-    margin = float(np.finfo(np.float32).eps * asked.shape[1])
+    is_strange = ~np.isfinite(asked).all(axis=1)
+    strange = np.flatnonzero(is_strange)
+    # Twice the largest error of a sum of D products. Scores of other queries are exact.
+    margins = np.full(len(asked), np.finfo(np.float32).eps * asked.shape[1], np.float32)
+    margins[is_strange | ~asked.any(axis=1)] = 0
     starts = range(0, len(asked), _QUERIES_AT_ONCE)
     parts = [slice(start, start + _QUERIES_AT_ONCE) for start in starts]
-    candidates = [Candidates(len(asked[part]), top, margin) for part in parts]
-    strange = np.flatnonzero(~np.isfinite(asked).all(axis=1))
+    candidates = [
+        Candidates(margins[part], top, _from(part.start, exact)) for part in parts
+    ]
     # One piece of memory for all scores: new pages would take as long as the product.
     room = np.empty(0, dtype=np.float32)
     for first, block in blocks:
-        is_strange = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        lowest = np.flatnonzero(~np.isfinite(block).all(axis=1))
         for part, mine in zip(parts, candidates, strict=True):
             shape = len(asked[part]), len(block)
             if len(room) < shape[0] * shape[1]:
                 room = np.empty(shape[0] * shape[1], dtype=np.float32)
             found = room[: shape[0] * shape[1]].reshape(shape)
             np.matmul(asked[part], block.T, out=found)
-            if len(is_strange):
-                found[:, is_strange] = LOWEST
+            if len(lowest):
+                found[:, lowest] = LOWEST
             here = (strange >= part.start) & (strange < part.stop)
             found[strange[here] - part.start] = LOWEST
             rows = own[part]
@@ -95,19 +108,25 @@ def _candidates(
     return np.concatenate(queries), np.concatenate([rows for _, rows in pairs])
 
 
+def _from(first: int, exact: Exact) -> Exact:
+    return lambda query, rows: exact(query + first, rows)
+
+
 class Candidates:
     """The rows that may be among the best ones of n queries, out of blocks of rows."""
 
-    def __init__(self, queries: int, top: int, margin: float) -> None:
+    def __init__(self, margins: NDArray[np.float32], top: int, exact: Exact) -> None:
         """Begin without rows.
 
         Args:
-            queries: n.
+            margins: (n,) how far below the last of the best rows a score makes a
+                candidate; 0 for queries whose scores are exact.
             top: how many rows per query are wanted.
-            margin: how far below the last of these a score makes a candidate.
+            exact: returns the exact scores of pairs, for queries with many candidates.
         """
-        self._queries, self._top, self._margin = queries, top, margin
-        self._edges = np.full(queries, -np.inf, dtype=np.float32)  # the lowest score
+        self._queries, self._top, self._margins = len(margins), top, margins
+        self._exact = exact
+        self._edges = np.full(len(margins), -np.inf, np.float32)  # the lowest score
         self._parts: list[tuple[NDArray[np.int64], ...]] = []
         self._scores: list[NDArray[np.float32]] = []
         self._size = 0
@@ -148,7 +167,7 @@ class Candidates:
             return self._edges
         place = scores.shape[1] - self._top
         edges: NDArray[np.float32] = np.partition(scores, place, axis=1)[:, place]
-        return edges - np.float32(self._margin)
+        return edges - self._margins
 
     def _keep(
         self,
@@ -173,14 +192,31 @@ class Candidates:
         scores = np.concatenate((none.astype(np.float32), *self._scores))
         order, rank = _ranked(query, row, scores, self._queries)
         query, row, scores = query[order], row[order], scores[order]
-        last = rank == self._top - 1
-        self._edges[query[last]] = scores[last] - np.float32(self._margin)
-        kept = (rank < self._top) | (
-            (scores >= self._edges[query]) & (rank < 4 * self._top + _MOST_TIES)
-        )
-        self._parts = [(query[kept], row[kept])]
-        self._scores = [scores[kept]]
+        kept = self._wanted(query, scores, rank)
+        query, row, scores, rank = query[kept], row[kept], scores[kept], rank[kept]
+        many = np.bincount(query, minlength=self._queries) > 4 * self._top + _MOST_TIES
+        if many.any():
+            pairs = many[query]
+            scores[pairs] = self._exact(query[pairs], row[pairs])
+            order, rank = _ranked(query, row, scores, self._queries)
+            query, row, scores = query[order], row[order], scores[order]
+            kept = self._wanted(query, scores, rank)
+            kept &= (rank < self._top) | ~many[query]
+            query, row, scores = query[kept], row[kept], scores[kept]
+        self._parts, self._scores = [(query, row)], [scores]
         self._size = 0  # of what is added from now on
+
+    def _wanted(
+        self,
+        query: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        rank: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Return which pairs to keep, and raise the edges."""
+        last = rank == self._top - 1
+        self._edges[query[last]] = scores[last] - self._margins[query[last]]
+        is_near = (scores >= self._edges[query]) & (self._margins[query] > 0)
+        return (rank < self._top) | is_near
 
 
 def _ranked(

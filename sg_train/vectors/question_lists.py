@@ -43,10 +43,15 @@ def read_questions(file: str, size: int) -> list[tuple[str, ...]]:
 
 
 def _lines(file: str) -> Iterator[str]:
+    if file == "-" and sys.stdin is None:
+        raise VectorsError("-: standard input is closed; give a file of questions")
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise VectorsError(f"cannot read {file}: {error.strerror}") from error
+        raise VectorsError(
+            f"cannot read {file or repr(file)}: {error.strerror}; give a file of "
+            "questions, one per line"
+        ) from error
     container = container_of(content[:HEAD_BYTES])
     if container is not None:
         raise VectorsError(

@@ -1,7 +1,7 @@
 """Words and their vectors: similarity, neighbours and analogies."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -282,17 +282,21 @@ class WordVectors:
         """
         return float(self.similarities([(first, second)])[0])
 
-    def similarities(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    def similarities(self, pairs: Iterable[Sequence[str]]) -> NDArray[np.float32]:
         """Return the cosine of each of n pairs of words, (n,) float32.
 
         Raises:
-            VectorsError: a word has no vector.
+            VectorsError: a word has no vector, or a pair is no pair.
 
         >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]]))
         >>> vectors.similarities([("a", "b"), ("b", "b")]).round(2).tolist()
         [0.9599999785423279, 1.0]
         """
-        asked = [word for pair in pairs for word in pair]
+        asked: list[str] = []
+        for pair in pairs:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise VectorsError(f"{pair!r} is not a pair of words; give two strings")
+            asked += pair
         both = unit(self._look_up(asked)[1]).reshape(-1, 2, self.dimension)
         cosines: NDArray[np.float64] = np.einsum(
             "ij,ij->i", both[:, 0], both[:, 1], dtype=np.float64
@@ -339,12 +343,12 @@ class WordVectors:
 
     def neighbor_batches(
         self,
-        words: Sequence[str] | None = None,
+        words: Iterable[str] | None = None,
         top: int = 10,
         *,
         restrict: int | None = None,
     ) -> Iterator[Neighbors]:
-        """Yield the nearest neighbours of many words, some words at a time.
+        """Return the nearest neighbours of many words, some words at a time.
 
         They are those of `neighbors`, found on all CPUs.
 
@@ -358,29 +362,30 @@ class WordVectors:
             VectorsError: a word has no vector.
         """
         candidates = self.most_frequent(restrict)
+        names: Sequence[str]
         if words is None:
-            words = candidates.words
-            own = np.arange(len(words))
+            names = candidates.words
+            own = np.arange(len(names))
             asked = None
         else:
-            asked = unit(self._look_up(words)[1])
-            found = map(self._find, words)
+            names = [words] if isinstance(words, str) else list(words)
+            asked = unit(self._look_up(names)[1])
+            found = map(self._find, names)
             own = np.array([-1 if row is None else row for row in found], np.int64)
-        _checked(top)
+        # A word is no neighbour of its own, so that a small vocabulary has fewer.
+        has_own = bool(((own >= 0) & (own < len(candidates))).all())
+        top = min(_checked(top), max(1, len(candidates) - has_own))
         if candidates.matrix.nbytes <= _KEPT_BYTES:
             candidates = candidates._of_length_1()
 
         def answer(some: slice) -> Neighbors:
             queries = candidates.unit_rows(own[some]) if asked is None else asked[some]
             rows, cosines = candidates._nearest(queries, own[some, None], top)
-            return Neighbors(words[some], rows, cosines)
+            return Neighbors(names[some], rows, cosines)
 
-        starts = range(0, len(words), _QUERIES_AT_ONCE)
+        starts = range(0, len(names), _QUERIES_AT_ONCE)
         parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
-
-        with threadpool_limits(1, "blas"):  # whose threads would wait for one another
-            yield from in_order(answer, parts, available_cpus())
+        return _answers(answer, parts)
 
     def analogy(
         self,
@@ -501,6 +506,16 @@ class WordVectors:
         return [(self.words[row], float(scores[row])) for row in rows]
 
 
+def _answers(
+    answer: Callable[[slice], Neighbors], parts: Iterable[slice]
+) -> Iterator[Neighbors]:
+    """Yield answers to parts of the questions, found on all CPUs."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
+
+    with threadpool_limits(1, "blas"):  # whose threads would wait for one another
+        yield from in_order(answer, parts, available_cpus())
+
+
 class _UnitVectors(WordVectors):
     """Word vectors whose rows have length 1 already."""
 
@@ -513,6 +528,8 @@ class _UnitVectors(WordVectors):
 
 
 def _checked(count: int) -> int:
+    if not isinstance(count, int | np.integer):
+        raise VectorsError(f"{count!r} is not a number of words; give an integer")
     if count < 1:
         raise VectorsError(
             f"the number of words to return must be at least 1, not {count}"

@@ -104,8 +104,11 @@ def _file_name(key: bytes) -> str:
 
 def _directories() -> Iterator[Path]:
     yield Path(__file__).parent / "__pycache__"
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    yield Path(caches) / "sg-train"
+    caches = os.environ.get("XDG_CACHE_HOME")
+    try:
+        yield Path(caches or Path.home() / ".cache") / "sg-train"
+    except RuntimeError:  # the user has no home
+        return
 
 
 def _machine() -> llvm.TargetMachine:
