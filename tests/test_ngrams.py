@@ -134,6 +134,8 @@ def test_any_word_has_the_vector_of_its_ngrams() -> None:
         (buckets[hashed("<ab") % 5] + buckets[hashed("ab>") % 5]) / 2
     )
     assert subwords.vector("") is None
+    never_trained = Subwords(Ngrams(3, 3, 5), np.zeros_like(buckets))
+    assert never_trained.vector("ab") is None
     assert Subwords(Ngrams(4, 4, 5), buckets).vector("a") is None
 
 

@@ -281,9 +281,12 @@ class Subwords:
     v: NDArray[np.float32] | None = None
 
     def vector(self, word: str) -> NDArray[np.float32] | None:
-        """Return the mean of the vectors of a word's n-grams; None if it has none."""
+        """Return the mean of the vectors of a word's n-grams, (D,) float32.
+
+        It is None if the word has no n-grams, or only ones that were never trained.
+        """
         _, buckets = self.ngrams.buckets_of([word])
         if not word or not len(buckets):
             return None
         mean: NDArray[np.float32] = self.matrix[buckets].mean(axis=0)
-        return mean
+        return mean if mean.any() else None

@@ -55,8 +55,9 @@ class WordVectors:
 
     A word that is unknown as typed is looked up in other spellings, such as with
     composed accents, or as the tokenizer of a run spells it. If the vectors of n-grams
-    are known too, every other word has a vector as well, the mean of those of its
-    n-grams; `in` then tells whether a word was seen in training.
+    are known too, every other word that shares some with the text has a vector as well,
+    the mean of those of its n-grams; `in` then tells whether a word was seen in
+    training.
 
     Args:
         words: V words.
