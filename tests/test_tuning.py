@@ -377,7 +377,7 @@ def test_a_run_is_left_beside_its_trials(text: Path, sg_train: Command) -> None:
         *("tune", "--corpus", text, "--on", "pairs.tsv", "--out", "runs/best"),
         *space("{training.learning_rate: {low: 0.01, high: 0.5, log: true}}"),
     )
-    result = sg_train(*arguments, "--minutes", 0.1)
+    result = sg_train(*arguments, "--minutes", 0.2)
     assert result.exit_code == 0, result.output
     head, *rows = (row.split("\t") for row in result.stdout.splitlines())
     assert head[:5] == ["score", "unseen half", "seeds", "seconds", "run"]
@@ -389,13 +389,13 @@ def test_a_run_is_left_beside_its_trials(text: Path, sg_train: Command) -> None:
     trials = Path("runs/best.trials.jsonl").read_bytes()
     assert trials.count(b"\n") > 10
 
-    line = sg_train.refused(*arguments, "--minutes", 0.1)
-    assert "already tuned for 0.1 minutes; give more --minutes" in line
-    result = sg_train(*arguments, "--minutes", 0.2, "--json")
+    line = sg_train.refused(*arguments, "--minutes", 0.2)
+    assert "already tuned for 0.2 minutes; give more --minutes" in line
+    result = sg_train(*arguments, "--minutes", 0.3, "--json")
     assert len(json.loads(result.stdout)) == len(rows)
     assert Path("runs/best.trials.jsonl").read_bytes().startswith(trials)
     train(config(text), "runs/best", overwrite=True)  # a run of the user's own
-    line = sg_train.refused(*arguments, "--minutes", 0.3)
+    line = sg_train.refused(*arguments, "--minutes", 0.4)
     assert "runs/best" in line
     assert "--overwrite" in line
     other = [str(word).replace("0.5", "0.6") for word in arguments]
