@@ -146,9 +146,12 @@ def test_on_a_terminal_words_are_escaped_and_aligned() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("neighbors r", "WORDS: give words, --from FILE or --all, one of them"),
-        ("neighbors r w1 --all", "WORDS: give words, --from FILE or --all"),
-        ("neighbors r --all --from x", "WORDS: give words, --from FILE or --all"),
+        ("neighbors r", "WORDS: give one of words, --from FILE and --all"),
+        ("neighbors r w1 --all", "WORDS: give one of words, --from FILE and --all"),
+        (
+            "neighbors r --all --from x",
+            "WORDS: give one of words, --from FILE and --all",
+        ),
         ("neighbors r --all --together", "--together: cannot be combined with --all"),
         ("neighbors r --all --out t.xls", "t.xls: no format has the ending '.xls'"),
         ("neighbors r --all --out t.csv --json", "--json: cannot be combined with"),

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from sg_train.cli.app import LOOK_UP, app
 from sg_train.cli.options import (
     AsJson,
     FromFile,
+    FromWords,
     Header,
     MatrixOption,
     Method,
@@ -48,14 +49,7 @@ def neighbors(
         list[str] | None, typer.Argument(metavar="WORDS", help="Words to look up.")
     ] = None,
     *,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="File of words to look up, one per line; - for standard input.",
-        ),
-    ] = None,
+    file: FromWords = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Look up all words, or those of --restrict.")
     ] = False,
@@ -124,7 +118,7 @@ def _chosen(
 ) -> list[str] | None:
     """Return the words to look up, or None for all."""
     if [bool(words), file is not None, everything].count(True) != 1:
-        raise SettingsError("WORDS: give words, --from FILE or --all, one of them")
+        raise SettingsError("WORDS: give one of words, --from FILE and --all")
     if everything:
         if together:
             raise SettingsError("--together: cannot be combined with --all; give words")
@@ -245,21 +239,17 @@ def analogy(
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     loaded = load_vectors(vectors, matrix)
     questions, missing = known_questions(loaded, asked, strict=strict)
-    how: Any = {"method": method, "restrict": restrict}
     rows = [
         {
-            **(dict(zip("abc", question, strict=True)) if file else {}),
+            **({"a": one, "b": two, "c": three} if file else {}),
             "word": word,
             "score": score,
         }
-        for question in questions
-        for word, score in loaded.analogy(*_three(question), top, **how)
+        for one, two, three in questions
+        for word, score in loaded.analogy(
+            one, two, three, top, method=method, restrict=restrict
+        )
     ]
     show_table(rows, out, as_json=as_json, heading=header)
     if missing:
         raise missing
-
-
-def _three(words: tuple[str, ...]) -> tuple[str, str, str]:
-    a, b, c = words
-    return a, b, c

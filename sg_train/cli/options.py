@@ -79,6 +79,14 @@ FromFile = Annotated[
         "standard input.",
     ),
 ]
+FromWords = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="File of words to look up, one per line; - for standard input.",
+    ),
+]
 OutTable = Annotated[
     Path | None,
     typer.Option(
@@ -140,7 +148,8 @@ def known_questions(
     """Keep the questions whose words all have vectors; see `split_known`."""
     words = dict.fromkeys(word for question in questions for word in question)
     known, missing = split_known(vectors, list(words), strict=strict)
-    answered = [question for question in questions if {*question} <= {*known}]
+    have_vectors = frozenset(known)
+    answered = [words for words in questions if have_vectors.issuperset(words)]
     if missing and not answered:
         raise missing
     return answered, missing

@@ -13,6 +13,7 @@ import typer
 from sg_train.cli.app import LOOK_UP, app
 from sg_train.cli.options import (
     AsJson,
+    FromWords,
     MatrixOption,
     Strict,
     Vectors,
@@ -99,14 +100,7 @@ def vector(
         list[str] | None, typer.Argument(metavar="WORDS", help="Words to look up.")
     ] = None,
     *,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="File of words to look up, one per line; - for standard input.",
-        ),
-    ] = None,
+    file: FromWords = None,
     strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,

@@ -62,6 +62,6 @@ def _lines(file: str) -> Iterator[str]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise VectorsError(
-            f"{file}, line {line}: not UTF-8; convert the file"
+            f"{file}, line {line}: not UTF-8; convert it to UTF-8"
         ) from error
     yield from text.split("\n")

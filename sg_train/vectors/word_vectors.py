@@ -360,7 +360,7 @@ class WordVectors:
             restrict: answer only with this many of the most frequent words.
 
         Raises:
-            VectorsError: a word has no vector.
+            VectorsError: a word has no vector, or `top` is below 1.
         """
         candidates = self.most_frequent(restrict)
         names: Sequence[str]

@@ -39,8 +39,6 @@ def native_lanes() -> int:
 
 def translate(assembly: str, function: str) -> bytes:
     """Translate a function, given in LLVM's assembly, for this processor."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(assembly)
     module.get_function(function).name = ENTRY
     code: bytes = _machine().emit_object(module)
@@ -52,10 +50,8 @@ def load(code: bytes) -> Callable[[int], None]:
 
     Python's other threads run while it does.
     """
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    empty = llvm.parse_assembly("")
-    engine = llvm.create_mcjit_compiler(empty, _machine())
+    machine, empty = _machine(), llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(empty, machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     function = _FUNCTION(engine.get_function_address(ENTRY))
@@ -77,10 +73,8 @@ def read(key: bytes) -> bytes | None:
             content = (directory / _file_name(key)).read_bytes()
         except OSError:
             continue
-        digest, code = (
-            content[: _DIGEST().digest_size],
-            content[_DIGEST().digest_size :],
-        )
+        size = _DIGEST().digest_size
+        digest, code = content[:size], content[size:]
         if _DIGEST(code).digest() == digest:
             return code
     return None
@@ -112,6 +106,8 @@ def _directories() -> Iterator[Path]:
 
 
 def _machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     name, features = processor()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=name, features=features, opt=3, jit=True, codemodel="jitdefault"
