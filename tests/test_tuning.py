@@ -387,12 +387,12 @@ def test_a_run_is_left_beside_its_trials(text: Path, sg_train: Command) -> None:
     assert chosen[5] == ("as given" if rate == 0.025 else f"{rate:g}")
     assert run.is_done()
     trials = Path("runs/best.trials.jsonl").read_bytes()
-    assert trials.count(b"\n") > 10
+    assert trials.count(b"\n") > 2
 
     line = sg_train.refused(*arguments, "--minutes", 0.2)
     assert "already tuned for 0.2 minutes; give more --minutes" in line
     result = sg_train(*arguments, "--minutes", 0.3, "--json")
-    assert len(json.loads(result.stdout)) == len(rows)
+    assert [row["is_chosen"] for row in json.loads(result.stdout)].count(True) == 1
     assert Path("runs/best.trials.jsonl").read_bytes().startswith(trials)
     train(config(text), "runs/best", overwrite=True)  # a run of the user's own
     line = sg_train.refused(*arguments, "--minutes", 0.4)
