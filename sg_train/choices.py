@@ -7,8 +7,19 @@ from typing import Literal
 
 Matrix = Literal["u", "v", "sum"]
 VectorFormat = Literal[
-    "text", "binary", "glove", "safetensors", "npy", "projector", "fasttext"
+    "text",
+    "binary",
+    "glove",
+    "safetensors",
+    "npy",
+    "parquet",
+    "csv",
+    "jsonl",
+    "projector",
+    "fasttext",
 ]
+ExportFormat = Literal[VectorFormat, "sentence-transformers"]
+NumberType = Literal["float32", "float16", "int8"]
 PhraseScoring = Literal["gensim", "word2phrase", "npmi"]
 AnalogyMethod = Literal["add", "multiply"]
 TextFormat = Literal["text", "xml", "html", "vertical", "jsonl", "csv", "parquet"]
@@ -17,6 +28,7 @@ SentenceUnit = Literal["line", "paragraph", "document"]
 TokenizerName = Literal["words", "whitespace"]
 Numbers = Literal["keep", "one"]
 Case = Literal["lower", "lower_turkic", "keep"]
+Duplicates = Literal["first", "second", "mean", "refuse"]
 OnBadText = Literal["strict", "replace"]
 OnBadRows = Literal["strict", "replace", "skip"]
 

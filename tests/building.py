@@ -99,12 +99,12 @@ def fused_engine(
 
 
 def save_vectors(vectors: WordVectors, path: Path, form: VectorFormat) -> None:
-    formats.save_vectors(vectors.words, vectors.matrix, path, form)
+    formats.save_vectors(formats.Content(vectors.words, vectors.matrix), path, form)
 
 
 def load_vectors(path: Path) -> WordVectors:
-    words, matrix, subwords = formats.load_vectors(path)
-    return WordVectors(words, matrix, subwords=subwords)
+    words, matrix, subwords, counts = formats.load_vectors(path)
+    return WordVectors(words, matrix, subwords=subwords, counts=counts)
 
 
 def a_meta(**changes) -> CorpusMeta:

@@ -14,6 +14,7 @@ from sg_train.vectors.formats.arrays import (
     save_npy,
     save_safetensors,
 )
+from sg_train.vectors.formats.compact import compacted, expanded
 from sg_train.vectors.word_vectors import WordVectors
 from tests.building import of
 from tests.conftest import awkward_vectors
@@ -73,9 +74,9 @@ def test_other_safetensors_are_refused() -> None:
         ({"vectors": matrix}, "damaged"),
         (
             {"vectors": matrix.astype(np.float64), "words": words},
-            "not a float32 matrix",
+            "expected a matrix of F32, F16, I8",
         ),
-        ({"vectors": matrix[0], "words": words}, "not a float32 matrix"),
+        ({"vectors": matrix[0], "words": words}, "expected a matrix of F32, F16, I8"),
         ({"vectors": matrix[:1], "words": words}, "2 words for 1 vectors"),
         ({"vectors": matrix, "words": words | 128}, "not UTF-8"),
     ]
@@ -149,7 +150,7 @@ def test_any_word_of_one_line_is_kept(save) -> None:
     load = load_npy if save is save_npy else load_safetensors
     assert load(Path("v.npy"))[0] == words
     for word in ("", "a\n", "a\r"):
-        with pytest.raises(VectorsError, match="contain a line end"):
+        with pytest.raises(VectorsError, match="contain a line end|is empty"):
             save([word], np.ones((1, 2), dtype=np.float32), Path("v.npy"))
 
 
@@ -181,3 +182,44 @@ def test_another_files_words_are_left_alone() -> None:
         save_npy(*of(awkward_vectors()), Path("d.npy"))
     assert not Path("d.words.txt").exists()
     assert Path("notes.words.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("form", ["npy", "safetensors"])
+def test_small_numbers_are_read_back(form, dtype) -> None:
+    matrix = np.random.default_rng(4).normal(size=(300, 40)).astype(np.float32)
+    vectors = WordVectors([f"w{row}" for row in range(300)], matrix)
+    vectors.save(f"v.{form}")
+    vectors.save(f"small.{form}", dtype=dtype)
+    share = Path(f"small.{form}").stat().st_size / Path(f"v.{form}").stat().st_size
+    assert share < (0.55 if dtype == "float16" else 0.33)
+    read = WordVectors.load(f"small.{form}")
+    assert read.words == vectors.words
+    expected = expanded(compacted(vectors.words, matrix, dtype))
+    assert np.array_equal(read.matrix, expected)
+    vectors.save(f"small.{form}", dtype=dtype)  # again, in its place
+
+
+def test_damaged_scales_are_refused() -> None:
+    vectors = WordVectors(["a", "b"], np.array([[1, 2], [3, 4]]))
+    vectors.save("v.npy", dtype="int8")
+    np.save("v.scales.npy", np.ones(3, np.float32))
+    message = (
+        r"its scales are float32 of shape \(3,\), expected float32 of shape \(2,\)"
+    )
+    with pytest.raises(VectorsError, match=message):
+        WordVectors.load("v.npy")
+    Path("v.scales.npy").unlink()
+    with pytest.raises(
+        VectorsError, match="cannot read v.scales.npy, the scales of in"
+    ):
+        WordVectors.load("v.npy")
+    Path("w.scales.npy").write_text("mine")
+    with pytest.raises(
+        VectorsError, match="w.scales.npy: already exists, but w.npy do"
+    ):
+        vectors.save("w.npy", dtype="int8")
+    words = np.frombuffer(b"a\nb\n", np.uint8)
+    tensors = {"vectors": np.ones((2, 2), np.int8), "words": words}
+    with pytest.raises(VectorsError, match="damaged safetensors file.*scales"):
+        load_safetensors(damaged(tensors))

@@ -196,7 +196,7 @@ def test_evaluate_scores_runs_and_files(sg_train: Command, trained: Path) -> Non
 
 
 def test_vectors_of_any_tool_can_be_exported(sg_train: Command, trained: Path) -> None:
-    forms = ("text", "binary", "glove", "safetensors", "npy")
+    forms = ("text", "binary", "glove", "safetensors", "npy", "parquet", "csv", "jsonl")
     for form in forms:
         out = f"of-{form}.npy"
         result = sg_train("export", trained / "vectors.txt", out, "--format", form)
@@ -207,6 +207,56 @@ def test_vectors_of_any_tool_can_be_exported(sg_train: Command, trained: Path) -
         assert Path(f"back-{form}.txt").read_bytes() == expected
     assert sg_train("export", trained, "p", "--format", "projector").exit_code == 0
     assert len(Path("p/vectors.tsv").read_text().splitlines()) == 30
+
+
+def test_what_is_exported_can_be_chosen(sg_train: Command, trained: Path) -> None:
+    all_words = WordVectors.load(trained).words
+    Path("only.txt").write_text("w20\nW3\nxyz\nw7\n")
+    result = sg_train(
+        *("export", trained, "o.txt", "--only", "only.txt", "--unit"),
+        *("--precision", 3),
+    )
+    assert result.exit_code == 1
+    assert "'xyz' has no vector" in result.stderr
+    head, *lines = Path("o.txt").read_text().splitlines()
+    assert head == "3 8"
+    assert [line.split()[0] for line in lines] == [
+        word for word in all_words if word in ("w20", "w3", "w7")
+    ]
+    numbers = [field for line in lines for field in line.split()[1:]]
+    assert max(len(number.rpartition(".")[2]) for number in numbers) == 3
+    matrix = np.array(numbers, dtype=float).reshape(3, 8)
+    np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=0.003)
+    assert sg_train("export", trained, "t.npy", "--top", 4).exit_code == 0
+    assert WordVectors.load("t.npy").words == all_words[:4]
+    result = sg_train("export", trained, "i.parquet", "--dtype", "int8")
+    assert result.exit_code == 0, result.output
+    small = WordVectors.load("i.parquet")
+    assert small.counts is not None
+    assert small.counts.tolist() == sorted(range(6, 36), reverse=True)
+    assert "w34" not in sg_train("neighbors", "i.parquet", "w3").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("o.txt", "--dtype", "int8"), "--dtype int8: text holds float32; choose npy"),
+        (("o.npy", "--precision", 3), "--precision 3: npy is not text; choose csv, "),
+        (("o.txt", "--sif", 1), "--sif: only for --format sentence-transformers"),
+        (
+            ("o", "--format", "sentence-transformers", "--dtype", "int8"),
+            "--format sentence-transformers: takes no --dtype or --precision",
+        ),
+        (("o.txt", "--only", "absent.txt"), "absent.txt"),
+        (("o.txt", "--only", "none.txt"), "2 words have no vector: 'xx'"),
+    ],
+)
+def test_a_wrong_export_writes_nothing(
+    sg_train: Command, trained: Path, arguments: tuple[object, ...], message: str
+) -> None:
+    Path("none.txt").write_text("xx\nyy\n")
+    assert message in sg_train.refused("export", trained, *arguments)
+    assert not Path(str(arguments[0])).exists()
 
 
 def test_runs_are_compared(sg_train: Command, trained: Path) -> None:
@@ -329,7 +379,7 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("train odd.conf", "training.epoch: unknown setting"),
         ("vocab missing", "cannot read missing: no such file or directory"),
         ("resume missing", "missing: no such directory"),
-        ("export text.txt v.parquet", ".parquet is not the ending of a vector file"),
+        ("export text.txt v.xlsx", ".xlsx is not the ending of a vector file"),
         ("export text.txt v.txt.gz", ".gz is not the ending of a vector file"),
         ("export text.txt text.txt", "text.txt: already exists; give --overwrite"),
         ("phrases text.txt --model p.tsv --out taken", "taken: already exists"),

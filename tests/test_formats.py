@@ -109,8 +109,8 @@ def test_endings_stand_for_formats() -> None:
     endings = (".npy", ".BIN", ".txt", "")
     found = [format_of(Path(f"v{ending}")) for ending in endings]
     assert found == ["npy", "binary", None, None]
-    with pytest.raises(VectorsError, match=".parquet is not the ending of a vector fi"):
-        format_of(Path("v.parquet"))
+    with pytest.raises(VectorsError, match=".xlsx is not the ending of a vector fi"):
+        format_of(Path("v.xlsx"))
 
 
 def test_the_vectors_in_a_directory_are_read(tmp_path: Path) -> None:

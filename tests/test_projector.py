@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sg_train.errors import OutputError
+from sg_train.errors import OutputError, VectorsError
 from sg_train.vectors.formats.projector import save_projector
 from sg_train.vectors.formats.word2vec import write_rows
+from sg_train.vectors.word_vectors import WordVectors
 from tests.building import of
 from tests.conftest import awkward_vectors
 
@@ -46,3 +47,32 @@ def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutputError, match="p: does not read back as written"):
         save_projector(*of(awkward_vectors()), Path("p"))
     assert not Path("p").exists()
+
+
+def test_the_directory_is_read_as_vectors() -> None:
+    vectors = awkward_vectors()
+    save_projector(*of(vectors), Path("p"))
+    read = WordVectors.load("p")
+    assert read.words == vectors.words
+    assert np.array_equal(read.matrix, vectors.matrix)
+    Path("run").mkdir()
+    Path("p").rename("run/projector")
+    assert len(WordVectors.load("run")) == len(vectors)
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "message"),
+    [
+        ("a\nb\n", "1\t2\n3\n", "vectors.tsv: not a table of numbers"),
+        ("a\nb\n", "1\tx\n3\t4\n", "vectors.tsv: not a table of numbers"),
+        ("a\n", "1\t2\n3\t4\n", "1 distinct words in metadata.tsv for 2 vectors"),
+        ("a\na\n", "1\t2\n3\t4\n", "1 distinct words in metadata.tsv for 2 vectors"),
+        ("a\nb\n", "1\tnan\n3\t4\n", "vector of 'a' is not finite"),
+    ],
+)
+def test_a_damaged_directory_is_refused(words: str, rows: str, message: str) -> None:
+    save_projector(*of(awkward_vectors()), Path("p"))
+    Path("p/metadata.tsv").write_text(words)
+    Path("p/vectors.tsv").write_text(rows)
+    with pytest.raises(VectorsError, match=message):
+        WordVectors.load("p")

@@ -172,6 +172,18 @@ def test_lines_of_items_are_split_at_a_separator(sg_train: Command) -> None:
     assert sentences(found) == [["Red_shoes", "SKU-1"], ["SKU-1_x", "Red_shoes"]]
 
 
+@pytest.mark.parametrize("tab", [r"\t", '"\\t"', "\t"])
+def test_a_tab_separates_items(sg_train: Command, tab: str) -> None:
+    Path("baskets.txt").write_text("Red shoes\tSKU-1\nSKU-1\tRed shoes\n")
+    result = sg_train(
+        *("prepare", "baskets.txt", "--out", "c", "--set", f"corpus.separator={tab}"),
+        *("--set", "vocabulary.min_count=1"),
+    )
+    assert result.exit_code == 0, result.output
+    found = EncodedCorpus.load(Path("c"))
+    assert sentences(found) == [["Red_shoes", "SKU-1"], ["SKU-1", "Red_shoes"]]
+
+
 def test_standard_input_is_recognised(sg_train: Command) -> None:
     text = "<t><p>one two</p><p>one two</p></t>"
     for content in (text.encode(), gzip.compress(text.encode())):

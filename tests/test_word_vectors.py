@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.vectors import word_vectors
+from sg_train.vectors.ngrams import Ngrams, Subwords
 from sg_train.vectors.word_vectors import WordVectors
 
 
@@ -331,3 +332,80 @@ def test_a_mapped_file_that_is_cut_off_is_one_line(vectors, tmp_path, form) -> N
     again = WordVectors.load(path)
     path.unlink()
     assert again.neighbors("w1") == before
+
+
+def test_an_array_is_a_query(vectors: WordVectors) -> None:
+    first, second = vectors.words[:2]
+    asked = vectors[first] - 0.5 * vectors[second]
+    best = vectors.neighbors(asked, 3)
+    cosines = vectors.matrix @ asked
+    cosines /= np.linalg.norm(vectors.matrix, axis=1) * np.linalg.norm(asked)
+    expected = np.argsort(-cosines)[:3]
+    assert [word for word, _ in best] == [vectors.words[row] for row in expected]
+    assert [c for _, c in best] == pytest.approx(cosines[expected].tolist(), abs=1e-5)
+    ((word, cosine),) = vectors.neighbors(vectors[first], 1)
+    assert word == first
+    assert cosine == pytest.approx(1)
+    with pytest.raises(VectorsError, match=r"shape \(1,\), expected a vector of shape"):
+        vectors.neighbors(asked[:1])
+    with pytest.raises(VectorsError, match="a number that is not finite"):
+        vectors.neighbors(asked * np.nan)
+
+
+def test_a_slice_is_rows_of_the_matrix(vectors: WordVectors) -> None:
+    assert np.array_equal(vectors[1:3], vectors.matrix[1:3])
+    assert vectors[:0].shape == (0, vectors.dimension)
+
+
+def test_a_subset_keeps_the_order_and_what_belongs_to_it(caplog) -> None:
+    v = np.arange(6, dtype=np.float32).reshape(3, 2)
+    subwords = Subwords(Ngrams(1, 1, 3), np.ones((3, 2), np.float32), v)
+    counts = np.array([5, 4, 3])
+    vectors = WordVectors(["a", "b", "C"], v + 9, subwords=subwords, counts=counts)
+    some = vectors.subset(["C", "a", "C"])
+    assert (some.words, some.ids) == (["a", "C"], {"a": 0, "C": 1})
+    assert some.matrix.tolist() == [[9, 10], [13, 14]]
+    assert some.counts is not None
+    assert some.counts.tolist() == [5, 3]
+    assert some.subwords is not None
+    assert some.subwords.v is not None
+    assert some.subwords.v.tolist() == [[0, 1], [4, 5]]
+    few = vectors.most_frequent(2)
+    assert few.subwords is not None
+    assert few.subwords.v is not None
+    assert few.subwords.v.tolist() == [[0, 1], [2, 3]]
+    with pytest.raises(VectorsError, match="'x' has no vector"):
+        vectors.subset(["a", "x"])
+    with pytest.raises(VectorsError, match="no word to keep"):
+        vectors.subset([])
+
+
+def test_normalized_vectors_have_length_1(vectors: WordVectors) -> None:
+    scaled = vectors.normalized()
+    lengths = np.linalg.norm(vectors.matrix, axis=1, keepdims=True)
+    np.testing.assert_allclose(scaled.matrix * lengths, vectors.matrix, rtol=1e-5)
+    assert scaled.words == vectors.words
+    assert type(scaled) is WordVectors
+
+
+def test_torch_and_gensim_take_a_copy(vectors: WordVectors) -> None:
+    counts = np.arange(len(vectors), 0, -1)
+    counted = WordVectors(vectors.words, vectors.matrix, counts=counts)
+    embedding = counted.to_torch()
+    assert np.array_equal(embedding.weight.numpy(), vectors.matrix)
+    assert not embedding.weight.requires_grad
+    assert counted.to_torch(freeze=False).weight.requires_grad
+    keyed = counted.to_keyed_vectors()
+    assert list(keyed.index_to_key) == list(vectors.words)
+    assert np.array_equal(keyed.vectors, vectors.matrix)
+    assert keyed.get_vecattr(vectors.words[0], "count") == len(vectors)
+    first = vectors.words[0]
+    found = [word for word, _ in keyed.most_similar(first, topn=3)]
+    assert found == [word for word, _ in vectors.neighbors(first, 3)]
+    assert vectors.to_keyed_vectors().index_to_key == list(vectors.words)
+
+
+@pytest.mark.parametrize("counts", [[1], [1, -1], [0.5, 1], [[1, 2]]], ids=str)
+def test_counts_that_cannot_be_are_refused(counts) -> None:
+    with pytest.raises(VectorsError, match="expected 2 whole numbers, one per word"):
+        WordVectors(["a", "b"], np.array([[1], [2]]), counts=np.array(counts))

@@ -19,6 +19,7 @@ from sg_train.cli.options import (
     Strict,
     Vectors,
     check_replaceable,
+    is_run,
     load_vectors,
     open_run,
     read_tests,
@@ -249,7 +250,7 @@ def report(
 
     check_libraries()
     check_replaceable(out, b"<!doctype html>")
-    run = open_run(vectors) if vectors.is_dir() else None
+    run = open_run(vectors) if is_run(vectors) else None
     evaluation = read_tests(vectors, similarity, analogies, restrict)
     loaded = load_vectors(vectors, matrix)
     write_report(out, loaded, evaluation(loaded), title=str(vectors), run=run)

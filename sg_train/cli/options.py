@@ -109,7 +109,7 @@ def load_vectors(
     from sg_train.errors import SettingsError
     from sg_train.vectors.word_vectors import WordVectors
 
-    if path.is_dir():
+    if is_run(path):
         from sg_train.runs.vectors import load_run_vectors
 
         return load_run_vectors(open_run(path), matrix)
@@ -238,6 +238,13 @@ def check_replaceable(path: Path, *starts: bytes) -> None:
         )
 
 
+def is_run(path: Path) -> bool:
+    """Return whether a path is a directory, and none that is a vector file."""
+    from sg_train.vectors.formats import is_directory_of_vectors
+
+    return path.is_dir() and not is_directory_of_vectors(path)
+
+
 def open_run(path: Path) -> "RunDirectory":
     """Return a run directory."""
     from sg_train.runs.directory import RunDirectory
@@ -255,7 +262,7 @@ def read_tests(
     """Read the given tests, by default those of the run's config, if it is a run."""
     from sg_train.vectors.evaluation import Evaluation
 
-    if not (similarity or analogies) and vectors.is_dir():
+    if not (similarity or analogies) and is_run(vectors):
         chosen = open_run(vectors).load_config().evaluation
         similarity, analogies = list(chosen.similarity), list(chosen.analogies)
         restrict = restrict or chosen.restrict

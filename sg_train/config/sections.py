@@ -40,7 +40,8 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _none_if_named(value: object) -> object:
-    is_none = isinstance(value, str) and value.strip().lower() in _NONE_WORDS
+    # A tab may separate items.
+    is_none = isinstance(value, str) and value.strip(" ").lower() in _NONE_WORDS
     return None if is_none else value
 
 
@@ -51,6 +52,7 @@ def _list_of_one(value: object) -> object:
 
 
 _OrNone = BeforeValidator(_none_if_named)
+_TabOrOther = BeforeValidator(lambda value: "\t" if value == r"\t" else value)
 
 
 def _empty_if_none(value: object) -> object:
@@ -110,7 +112,7 @@ class CorpusConfig(Section):
         description="elements of XML to leave out; by default metadata, notes and "
         "running heads of TEI",
     )
-    separator: Annotated[str | None, _OrNone] = Field(
+    separator: Annotated[str | None, _OrNone, _TabOrOther] = Field(
         default=None,
         min_length=1,
         max_length=1,

@@ -54,7 +54,7 @@ class WhitespaceTokenizer:
         return token.split()
 
 
-_DOTTED_I = regex.compile("i\N{COMBINING DOT ABOVE}+")
+DOTTED_I = regex.compile("i\N{COMBINING DOT ABOVE}+")
 
 # Normalisation takes time quadratic in the number of marks on a letter.
 _MOST_MARKS = 32
@@ -62,27 +62,27 @@ _LONG_MARKS = regex.compile(rf"(\p{{M}}{{{_MOST_MARKS}}})\p{{M}}+")
 
 # Characters that change how their neighbours look or run, not what is read: soft
 # hyphens, variation selectors, marks of direction, joiners without width.
-_INVISIBLE = regex.compile(
+INVISIBLE = regex.compile(
     r"[\u00AD\u034F\u061C\u180B-\u180F\u200E\u200F\u202A-\u202E\u2060-\u206F"
     r"\uFE00-\uFE0F\uFEFF\U000E0100-\U000E01EF]+"
 )
 # Single quotation marks, wide apostrophe, prime, acute, grave, Armenian, geresh.
-_APOSTROPHES = "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"
+APOSTROPHES = "\u2018\u2019\u201b\uff07\u2032´`\u055a\u05f3"
 # The Catalan ela geminada has a letter that is an l with its dot.
-_SPELLINGS = str.maketrans(
-    {**dict.fromkeys(_APOSTROPHES, "'"), "\u0140": "l·", "\u013f": "L·"}
+SPELLINGS = str.maketrans(
+    {**dict.fromkeys(APOSTROPHES, "'"), "\u0140": "l·", "\u013f": "L·"}
 )
 # These two are letters, which begin words in Polynesian languages; inside a word they
 # are apostrophes, as in Uzbek and Ukrainian.
-_APOSTROPHE_INSIDE = regex.compile(
+APOSTROPHE_INSIDE = regex.compile(
     r"(?<=[\p{L}\p{M}\p{Nd}])[\u02BB\u02BC](?=[\p{L}\p{M}\p{Nd}])"
 )
-_GERSHAYIM = regex.compile(r"(?<=\p{Hebrew})[\"\u201C\u201D](?=\p{Hebrew})")
-_MIDDLE_DOT = regex.compile(r"(?<=[\p{Latin}\p{M}])\u2027(?=\p{Latin})")
+GERSHAYIM = regex.compile(r"(?<=\p{Hebrew})[\"\u201C\u201D](?=\p{Hebrew})")
+MIDDLE_DOT = regex.compile(r"(?<=[\p{Latin}\p{M}])\u2027(?=\p{Latin})")
 
 # A word begins with a letter or digit; marks, which include Indic vowel signs, follow.
 # U+200C and U+200D join letters in Hindi and Persian spelling.
-_WORD = r"""
+WORD = r"""
     [\p{L}\p{Nd}〇] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]*
     (?: ' [\p{L}\p{Nd}〇] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]*
       | [\u200C\u200D] [\p{L}\p{Mn}\p{Mc}\p{Nd}〇]+
@@ -115,9 +115,9 @@ class WordsTokenizer:
     ["l'été", "don't"]
     """
 
-    _WORDS = regex.compile(_WORD, regex.VERSION1 | regex.VERBOSE)
+    _WORDS = regex.compile(WORD, regex.VERSION1 | regex.VERBOSE)
     _WORDS_AND_EMOJI = regex.compile(
-        f"{_EMOJI} | {_WORD}", regex.VERSION1 | regex.VERBOSE
+        f"{_EMOJI} | {WORD}", regex.VERSION1 | regex.VERBOSE
     )
 
     def __init__(self, case: Case = "lower", *, emoji: bool = False) -> None:
@@ -145,16 +145,16 @@ class WordsTokenizer:
             return [token]
         if len(token) > _MOST_MARKS:
             token = _LONG_MARKS.sub(r"\1", token)
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", token))
+        text = INVISIBLE.sub("", unicodedata.normalize("NFC", token))
         if self.case == "lower_turkic":
             text = text.replace("I", "ı").replace("İ", "i")
         if self.case != "keep":
-            text = _DOTTED_I.sub("i", text.lower())
-        text = unicodedata.normalize("NFC", text).translate(_SPELLINGS)
+            text = DOTTED_I.sub("i", text.lower())
+        text = unicodedata.normalize("NFC", text).translate(SPELLINGS)
         if not text.isascii():
-            text = _APOSTROPHE_INSIDE.sub("'", text)
-            text = _GERSHAYIM.sub("\u05f4", text)
-            text = _MIDDLE_DOT.sub("·", text)
+            text = APOSTROPHE_INSIDE.sub("'", text)
+            text = GERSHAYIM.sub("\u05f4", text)
+            text = MIDDLE_DOT.sub("·", text)
         found: list[str] = self._pattern.findall(text)
         return found
 

@@ -11,6 +11,7 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import HELD_OUT_LOSS, MetricsLine, load_metrics
 from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Evaluation
+from sg_train.vectors.formats import is_directory_of_vectors
 from sg_train.vectors.word_vectors import WordVectors
 
 _SEED = "training.seed"
@@ -114,7 +115,7 @@ def differing_settings(entries: Sequence[Entry]) -> list[str]:
 
 
 def _entry(path: Path, evaluation: Evaluation | None) -> Entry:
-    if not path.is_dir():
+    if not path.is_dir() or is_directory_of_vectors(path):
         vectors = WordVectors.load(path)
         return Entry(str(path), 1, {}, _scores(evaluation, vectors))
     run = RunDirectory.open(path)

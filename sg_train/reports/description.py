@@ -22,8 +22,7 @@ from sg_train.errors import RunError, SgTrainError, VectorsError
 from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import load_metrics, trained_lines
-from sg_train.vectors.formats import load_vectors
-from sg_train.vectors.formats.projector import is_projector
+from sg_train.vectors.formats import is_directory_of_vectors, load_vectors
 
 _WORDS_OF_ARRAY = ".words.txt"
 
@@ -172,7 +171,7 @@ def _metrics(path: Path) -> Facts:
 
 
 def _vector_file(path: Path) -> Facts:
-    words, matrix, subwords = load_vectors(path)
+    words, matrix, subwords, _ = load_vectors(path)
     yield "kind", "vectors"
     yield "words", len(words)
     yield "dimension", matrix.shape[1]
@@ -180,10 +179,6 @@ def _vector_file(path: Path) -> Facts:
     if subwords is not None:
         yield "n-grams", f"{subwords.ngrams.shortest} to {subwords.ngrams.longest}"
         yield "buckets", subwords.ngrams.buckets
-
-
-def _projector(_: Path) -> Facts:
-    yield "kind", "vectors for TensorBoard's projector"
 
 
 def _settings(config: Config) -> Facts:
@@ -247,5 +242,5 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = [
     (lambda path: path.suffix == ".safetensors" and _is_weights(path), _weights),
     (lambda path: path.is_file() and is_vocabulary(path), _vocabulary),
     (_is_words_of_array, lambda path: _vector_file(_array(path))),
-    (is_projector, _projector),
+    (is_directory_of_vectors, _vector_file),
 ]

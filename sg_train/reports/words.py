@@ -13,7 +13,7 @@ from sg_train.corpus.meta import CorpusMeta, is_prepared
 from sg_train.corpus.vocabulary import Vocabulary, is_vocabulary
 from sg_train.errors import VectorsError
 from sg_train.runs.directory import RunDirectory
-from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.formats import is_directory_of_vectors, load_vectors
 
 
 class Words(NamedTuple):
@@ -47,13 +47,13 @@ def open_words(path: Path) -> Words:
     """
     if not path.exists():
         raise VectorsError(f"cannot read {path}: no such file or directory")
-    if path.is_file():
-        if is_vocabulary(path):
+    if path.is_file() or is_directory_of_vectors(path):
+        if path.is_file() and is_vocabulary(path):
             vocabulary = Vocabulary.load(path)
             counts: NDArray[np.int64] | None = vocabulary.counts
             words = vocabulary.words
         else:
-            words, counts = load_vectors(path).words, None
+            words, _, _, counts = load_vectors(path)
         return Words(words, counts, None, None, None, None, CorpusConfig())
     if is_prepared(path):
         meta = CorpusMeta.load(path)

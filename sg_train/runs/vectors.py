@@ -90,7 +90,7 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
         matrix or config.export.matrix,
         spellings_of(config.corpus),
         word_rows,
-        Vocabulary.load(run.vocabulary_file).counts if word_rows else None,
+        Vocabulary.load(run.vocabulary_file).counts,
     )
     if not np.isfinite(vectors.matrix).all():
         raise RunError(
@@ -132,10 +132,10 @@ def to_vectors(
     if word_rows is not None and matrix != "v":
         if matrix == "u":
             of_buckets = word_rows.by_bucket(u)
-            subwords = Subwords(word_rows.ngrams, of_buckets, counts, v)
+            subwords = Subwords(word_rows.ngrams, of_buckets, v)
         u = word_rows.compose(u)
     chosen = {"u": u, "v": v}[matrix] if matrix != "sum" else u + v
-    return WordVectors(words, chosen, spellings, subwords)
+    return WordVectors(words, chosen, spellings, subwords, counts)
 
 
 def export_run(run: RunDirectory) -> None:

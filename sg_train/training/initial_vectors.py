@@ -20,7 +20,7 @@ from sg_train.runs.vectors import (
     word_rows_of,
 )
 from sg_train.vectors.drift import measure_drift
-from sg_train.vectors.formats import load_vectors
+from sg_train.vectors.formats import is_directory_of_vectors, load_vectors
 from sg_train.vectors.ngrams import Subwords
 from sg_train.vectors.spelling import Spellings, plain_spellings
 from sg_train.vectors.word_vectors import WordVectors
@@ -242,10 +242,10 @@ def _read(
     Subwords | None,
 ]:
     """Return words and their vectors, u, v and those of n-grams, if known."""
-    if path.is_dir():
+    if path.is_dir() and not is_directory_of_vectors(path):
         run = RunDirectory.open(path)
         words, weights = load_run_weights(run)
         vectors = to_vectors(words, weights, "u", word_rows=word_rows_of(run, words))
         return words, vectors.matrix, weights["v"], vectors.subwords
-    words, u, subwords = load_vectors(path)
+    words, u, subwords, _ = load_vectors(path)
     return words, u, None, subwords

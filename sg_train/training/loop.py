@@ -247,7 +247,7 @@ class Loop:
             self._config.export.matrix,
             spellings_of(self._config.corpus),
             word_rows,
-            vocabulary.counts if word_rows else None,
+            vocabulary.counts,
         )
 
     def _state(self) -> State:

@@ -9,7 +9,7 @@ The rows of the input matrix are those of the V words, then those of the B bucke
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,14 +270,11 @@ class Subwords:
     Attributes:
         ngrams: which n-grams words have.
         matrix: (B, D) float32, the vector of each bucket.
-        counts: (V,) int64, how often each word of the vocabulary occurs; None if that
-            is unknown.
         v: (V, D) float32, the output vectors; None if unknown.
     """
 
     ngrams: Ngrams
     matrix: NDArray[np.float32]
-    counts: NDArray[np.int64] | None = None
     v: NDArray[np.float32] | None = None
 
     def vector(self, word: str) -> NDArray[np.float32] | None:
@@ -290,3 +287,7 @@ class Subwords:
             return None
         mean: NDArray[np.float32] = self.matrix[buckets].mean(axis=0)
         return mean if mean.any() else None
+
+    def of_rows(self, rows: "slice | NDArray[np.int64]") -> "Subwords":
+        """Return the same n-grams, for some words of the vocabulary."""
+        return replace(self, v=None if self.v is None else self.v[rows])

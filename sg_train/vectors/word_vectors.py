@@ -5,23 +5,34 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from sg_train.choices import AnalogyMethod, OnBadRows, VectorFormat
+from sg_train.choices import (
+    AnalogyMethod,
+    Duplicates,
+    NumberType,
+    OnBadRows,
+    VectorFormat,
+)
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.system.files import behind_link
 from sg_train.system.machine import available_cpus
+from sg_train.system.optional import require
 from sg_train.system.threads import in_order
 from sg_train.vectors.cosine import analogy_scores, best_rows, unit
-from sg_train.vectors.formats import format_of, load_vectors, save_vectors
+from sg_train.vectors.formats import Content, format_of, load_vectors, save_vectors
 from sg_train.vectors.nearest import nearest_rows
 from sg_train.vectors.ngrams import Subwords
 from sg_train.vectors.spelling import Spellings, plain_spellings
+
+if TYPE_CHECKING:
+    import torch
+    from gensim.models import KeyedVectors
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,14 +75,16 @@ class WordVectors:
         matrix: (V, D) of any number type; converted to float32.
         spellings: returns other spellings of an unknown word.
         subwords: gives vectors to words that are not among the V, by their n-grams.
+        counts: (V,) how often each word occurs, if that is known.
 
     Attributes:
         words: V words.
         matrix: (V, D) float32; may be a memory-mapped file.
+        counts: (V,) int64, or None.
 
     Raises:
-        VectorsError: there are no vectors, words and rows differ in number, a word is
-            not a string or occurs twice, or a number does not fit into float32.
+        VectorsError: there are no vectors, words and rows or counts differ in number, a
+            word is not a string or occurs twice, or a number does not fit into float32.
 
     >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]], dtype=np.float32))
     >>> vectors["b"]
@@ -90,6 +103,7 @@ class WordVectors:
     matrix: NDArray[np.float32]
     spellings: Spellings = field(default=plain_spellings, repr=False)
     subwords: Subwords | None = field(default=None, repr=False)
+    counts: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         words = self.words
@@ -99,6 +113,8 @@ class WordVectors:
         if len(words) != len(matrix):
             raise VectorsError(f"{len(words)} words for {len(matrix)} vectors")
         _check_strings(words)
+        if self.counts is not None:
+            object.__setattr__(self, "counts", _as_counts(self.counts, len(words)))
         ids = {word: row for row, word in enumerate(words)}
         if len(ids) < len(words):
             twice = next(word for row, word in enumerate(words) if ids[word] != row)
@@ -115,8 +131,9 @@ class WordVectors:
         """Read the vectors that a run has exported, or a vector file from any tool.
 
         The content tells the format: word2vec text or binary, fastText's .vec, GloVe
-        (each also compressed), safetensors or npy. Of vectors of the same word, the
-        first is kept; a warning counts the others.
+        (each also compressed), safetensors, npy, a table (Parquet, CSV, JSON lines),
+        or a directory for the projector or sentence-transformers. Of vectors of the
+        same word, the first is kept; a warning counts the others.
 
         Args:
             path: a run directory or a file.
@@ -127,17 +144,28 @@ class WordVectors:
         Raises:
             VectorsError: the file is missing or damaged; the message gives the line.
         """
-        words, matrix, subwords = load_vectors(Path(path), errors)
-        return cls(words, matrix, subwords=subwords)
+        words, matrix, subwords, counts = load_vectors(Path(path), errors)
+        return cls(words, matrix, subwords=subwords, counts=counts)
 
-    def save(self, path: str | Path, format: VectorFormat | None = None) -> None:
+    def save(
+        self,
+        path: str | Path,
+        format: VectorFormat | None = None,
+        *,
+        dtype: NumberType = "float32",
+        precision: int | None = None,
+    ) -> None:
         """Write a file that other tools can read, and verify it.
 
         Args:
             path: the file, which is replaced if it exists; for `projector` a directory.
-            format: `text`, `binary`, `glove`, `safetensors`, `npy`, `projector` or
-                `fasttext`, the only one that holds n-grams; by default from the file's
-                ending, else `text`.
+            format: `text`, `binary`, `glove`, `safetensors`, `npy`, `parquet`, `csv`,
+                `jsonl`, `projector` or `fasttext`, the only one that holds n-grams; by
+                default from the file's ending, else `text`.
+            dtype: `float32`, or `float16` or `int8` for `safetensors`, `npy` and
+                `parquet`.
+            precision: number of decimals, in formats that are text; by default as many
+                as give exactly the same numbers.
 
         Raises:
             VectorsError: the format cannot hold a word, a vector is not finite, or the
@@ -146,7 +174,9 @@ class WordVectors:
         """
         path = Path(path)
         form = format or format_of(path) or "text"
-        save_vectors(self.words, self.matrix, behind_link(path), form, self.subwords)
+        content = Content(self.words, self.matrix, self.subwords, self.counts)
+        path = behind_link(path)
+        save_vectors(content, path, form, dtype=dtype, precision=precision)
 
     def __repr__(self) -> str:
         return f"WordVectors({len(self)} words, dimension {self.dimension})"
@@ -157,12 +187,17 @@ class WordVectors:
     def __contains__(self, word: object) -> bool:
         return self._find(word) is not None
 
-    def __getitem__(self, word: str | Iterable[str]) -> NDArray[np.float32]:
+    def __getitem__(self, word: str | Iterable[str] | slice) -> NDArray[np.float32]:
         """Return a word's vector, (D,) float32, or those of n words, (n, D).
+
+        A slice returns rows of `matrix`, as `[:1000]` those of the most frequent words.
 
         Raises:
             VectorsError: a word has no vector.
         """
+        if isinstance(word, slice):
+            _check_mapped(self.matrix)
+            return self.matrix[word]
         if isinstance(word, str) or not isinstance(word, Iterable):
             vector: NDArray[np.float32] = self._look_up([word])[1][0]
             return vector
@@ -306,7 +341,7 @@ class WordVectors:
 
     def neighbors(
         self,
-        word: str | Iterable[str],
+        word: str | Iterable[str] | NDArray[np.floating],
         top: int = 10,
         *,
         restrict: int | None = None,
@@ -317,6 +352,7 @@ class WordVectors:
             word: one word, or several, such as the items of a basket; left out of the
                 answer. The query for several words is the mean of their vectors, each
                 scaled to length 1. A vector of zeros has cosine 0 with every other.
+                Or a vector, (D,), for which no word is left out.
             top: how many words to return.
             restrict: answer only with this many of the most frequent words.
 
@@ -324,16 +360,14 @@ class WordVectors:
             (word, cosine) pairs, nearest first, ties in the order of `words`.
 
         Raises:
-            VectorsError: a word has no vector, or no word is given.
+            VectorsError: a word has no vector, no word is given, or a vector has
+                another dimension.
+
+        >>> vectors = WordVectors(["a", "b"], np.array([[3, 4], [4, 3]]))
+        >>> vectors.neighbors(2 * vectors["a"] - vectors["b"], top=1)[0][0]
+        'a'
         """
-        if isinstance(word, str) or not isinstance(word, Iterable):
-            words = [word]
-        else:
-            words = list(word)
-        if not words:
-            raise VectorsError("no word to look up; give at least one")
-        own, asked = self._look_up(words)
-        query = unit(unit(asked).mean(axis=0, keepdims=True))
+        own, query = self._query(word)
         candidates = self.most_frequent(restrict)
         (rows,), (cosines,) = candidates._nearest(query, own[None, :], _checked(top))
         return [
@@ -341,6 +375,26 @@ class WordVectors:
             for row, cosine in zip(rows.tolist(), cosines.tolist(), strict=True)
             if row >= 0
         ]
+
+    def _query(self, asked: object) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows of the words asked for, and a query of length 1, (1, D)."""
+        if isinstance(asked, np.ndarray) and asked.dtype.kind in "fiu":
+            if asked.shape != (self.dimension,):
+                raise VectorsError(
+                    f"an array of shape {asked.shape}, expected a vector of shape "
+                    f"({self.dimension},)"
+                )
+            vector = asked.astype(np.float32)[None, :]
+            if not np.isfinite(vector).all():
+                raise VectorsError("a vector with a number that is not finite")
+            return np.empty(0, dtype=np.int64), unit(vector)
+        if isinstance(asked, str) or not isinstance(asked, Iterable):
+            asked = [asked]
+        words = list(asked)
+        if not words:
+            raise VectorsError("no word to look up; give at least one")
+        own, vectors = self._look_up(words)
+        return own, unit(unit(vectors).mean(axis=0, keepdims=True))
 
     def neighbor_batches(
         self,
@@ -464,14 +518,83 @@ class WordVectors:
             )
         if count is None or count >= len(self):
             return self
-        few = object.__new__(WordVectors)  # these are checked already
+        return self._of_rows(slice(count))
+
+    def _of_rows(self, rows: "slice | NDArray[np.int64]") -> "WordVectors":
+        """Return some of the words, which have been checked already."""
+        words = (
+            self.words[rows] if isinstance(rows, slice) else _taken(self.words, rows)
+        )
+        few = object.__new__(WordVectors)
         few.__dict__.update(
-            words=self.words[:count],
-            matrix=self.matrix[:count],
+            words=words,
+            matrix=self.matrix[rows],
             spellings=self.spellings,
-            subwords=self.subwords,
+            subwords=self.subwords and self.subwords.of_rows(rows),
+            counts=None if self.counts is None else self.counts[rows],
         )
         return few
+
+    def subset(self, words: Iterable[str]) -> "WordVectors":
+        """Return the vectors of some words, in the order that they have here.
+
+        Raises:
+            VectorsError: a word has no vector among those of `words`, or none is given.
+
+        >>> vectors = WordVectors(["a", "b", "c"], np.eye(3))
+        >>> vectors.subset(["c", "a"]).words
+        ['a', 'c']
+        """
+        rows = np.unique(self.rows_of(words))
+        if not len(rows):
+            raise VectorsError("no word to keep; give at least one")
+        return self._of_rows(rows)
+
+    def merge(self, other: "WordVectors", *, duplicates: Duplicates) -> "WordVectors":
+        """Return the words of both, see `merging.merge`."""
+        from sg_train.vectors.merging import merge  # noqa: PLC0415 (imports this one)
+
+        return merge(self, other, duplicates=duplicates)
+
+    def normalized(self) -> "WordVectors":
+        """Return the same words with vectors of length 1, but without n-grams.
+
+        A vector of zeros stays zero.
+
+        >>> WordVectors(["a"], [[3, 4]]).normalized()["a"].tolist()
+        [0.6000000238418579, 0.800000011920929]
+        """
+        scaled = self._of_rows(slice(None))
+        scaled.__dict__.update(matrix=self._of_length_1().matrix, subwords=None)
+        return scaled
+
+    def to_torch(self, *, freeze: bool = True) -> "torch.nn.Embedding":
+        """Return a copy as a PyTorch embedding, whose rows are those of `ids`.
+
+        Args:
+            freeze: whether training leaves the vectors as they are.
+        """
+        import torch
+
+        matrix = torch.tensor(np.asarray(self.matrix))
+        embedding: torch.nn.Embedding = torch.nn.Embedding.from_pretrained(
+            matrix, freeze=freeze
+        )
+        return embedding
+
+    def to_keyed_vectors(self) -> "KeyedVectors":
+        """Return a copy as gensim's KeyedVectors, with counts if they are known.
+
+        Raises:
+            MissingLibraryError: gensim is not installed.
+        """
+        models = require("gensim.models", "to_keyed_vectors", "gensim")
+        keyed = models.KeyedVectors(self.dimension, count=0)
+        keyed.add_vectors(list(self.words), np.array(self.matrix))
+        if self.counts is not None:
+            for word, count in zip(self.words, self.counts.tolist(), strict=True):
+                keyed.set_vecattr(word, "count", count)
+        return keyed
 
     def _of_length_1(self) -> "_UnitVectors":
         """Return the same words with vectors scaled once for many questions."""
@@ -536,6 +659,20 @@ def _checked(count: int) -> int:
             f"the number of words to return must be at least 1, not {count}"
         )
     return count
+
+
+def _taken(words: Sequence[str], rows: NDArray[np.int64]) -> list[str]:
+    return [words[row] for row in rows.tolist()]
+
+
+def _as_counts(counts: ArrayLike, size: int) -> NDArray[np.int64]:
+    array = np.asarray(counts)
+    if array.shape != (size,) or array.dtype.kind not in "iu" or (array < 0).any():
+        raise VectorsError(
+            f"counts of shape {array.shape} and type {array.dtype}: expected {size} "
+            "whole numbers, one per word"
+        )
+    return array.astype(np.int64, copy=False)
 
 
 def _strings(words: Iterable[object]) -> list[str]:

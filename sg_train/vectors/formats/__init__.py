@@ -2,9 +2,18 @@
 
 from sg_train.vectors.formats.files import (
     FILES,
+    Content,
     format_of,
+    is_directory_of_vectors,
     load_vectors,
     save_vectors,
 )
 
-__all__ = ["FILES", "format_of", "load_vectors", "save_vectors"]
+__all__ = [
+    "FILES",
+    "Content",
+    "format_of",
+    "is_directory_of_vectors",
+    "load_vectors",
+    "save_vectors",
+]

@@ -1,53 +1,66 @@
 """Vectors as memory-mapped arrays: safetensors and npy.
 
-safetensors  `vectors`, (V, D) float32, and `words`, the words in UTF-8, each followed
-             by a line end, as uint8
-npy          NAME.npy, (V, D) float32, and the words in NAME.words.txt, one per line
+safetensors  `vectors`, (V, D), and `words`, the words in UTF-8, each followed by a line
+             end, as uint8
+npy          NAME.npy, (V, D), and the words in NAME.words.txt, one per line
+
+Numbers are float32, float16 or int8. With int8, each vector has a scale (see `compact`)
+in the tensor `scales`, or in NAME.scales.npy. Only float32 is mapped and not copied.
 """
 
 import json
-import logging
 import tokenize
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from sg_train.choices import NumberType
 from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_file, read_regular
-from sg_train.vectors.formats.checks import check_finite, check_first, check_read_back
-
-_LOG = logging.getLogger(__name__)
+from sg_train.vectors.formats.checks import (
+    check_finite,
+    check_first,
+    check_lines,
+    check_read_back,
+    first_rows,
+)
+from sg_train.vectors.formats.compact import Compact, compacted, expanded
 
 _FORMAT = "sg-train vectors 1"
+_TYPES = ("F32", "F16", "I8")
 
 
 def save_safetensors(
-    words: Sequence[str], matrix: NDArray[np.float32], path: Path
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+    path: Path,
+    dtype: NumberType = "float32",
 ) -> None:
-    """Write one safetensors file.
+    """Write one safetensors file, with numbers of the given type.
 
     Raises:
         VectorsError: a word is empty or contains a line end, or a vector is not finite.
         OutputError: the file cannot be written, or does not read back as written.
     """
-    _check(words, matrix)
-    # safetensors writes an array's raw memory and ignores its strides.
-    matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+    check_lines(words, matrix)
+    numbers, scales = compacted(words, matrix, dtype)
     lines = np.frombuffer(_lines(words), dtype=np.uint8)
-    content = safetensors.numpy.save(
-        {"vectors": matrix, "words": lines}, {"format": _FORMAT}
-    )
+    tensors = {"vectors": numbers, "words": lines}
+    if scales is not None:
+        tensors["scales"] = scales
+    content = safetensors.numpy.save(tensors, {"format": _FORMAT})
     with atomic_file(path) as file:
         file.write(content)
-        place, size = _place_in_file(file, "vectors"), 4 * matrix.shape[1]
+        place, size = _place_in_file(file, "vectors"), numbers[0].nbytes
         for row in (0, len(words) - 1):
             file.seek(place + row * size)
-            check_read_back(path, file.read(size) == matrix[row].tobytes())
+            check_read_back(path, file.read(size) == numbers[row].tobytes())
 
 
 def load_safetensors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
@@ -70,18 +83,46 @@ def load_safetensors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
             text = file.get_tensor("words").tobytes()
             kind = file.get_slice("vectors")
             shape, dtype = kind.get_shape(), kind.get_dtype()
+            if dtype not in _TYPES or len(shape) != 2:
+                raise VectorsError(
+                    f"{path}: `vectors` is {dtype} with {len(shape)} dimensions, "
+                    f"expected a matrix of {', '.join(_TYPES)}"
+                )
+            compact = None
+            if dtype != "F32":
+                scales = file.get_tensor("scales") if dtype == "I8" else None
+                compact = Compact(
+                    file.get_tensor("vectors"), _checked(scales, path, shape)
+                )
     except safetensors.SafetensorError as error:
         raise VectorsError(f"{path}: damaged safetensors file ({error})") from error
-    if dtype != "F32" or len(shape) != 2:
-        raise VectorsError(f"{path}: `vectors` is not a float32 matrix")
+    if compact is not None:
+        return _complete(path, text, expanded(compact))
     with path.open("rb") as raw:
         place = _place_in_file(raw, "vectors")
     matrix = np.memmap(path, np.dtype("<f4"), "r", place, tuple(shape))
     return _complete(path, text, matrix)
 
 
-def save_npy(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> None:
-    """Write an array file, with the words in a second file beside it.
+def _checked(
+    scales: NDArray[np.float32] | None, path: Path, shape: Sequence[int]
+) -> NDArray[np.float32] | None:
+    """Check that there is one scale for each vector of int8."""
+    if scales is None or (scales.dtype == np.float32 and scales.shape == (shape[0],)):
+        return scales
+    raise VectorsError(
+        f"{path}: its scales are {scales.dtype} of shape {scales.shape}, expected "
+        f"float32 of shape ({shape[0]},)"
+    )
+
+
+def save_npy(
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+    path: Path,
+    dtype: NumberType = "float32",
+) -> None:
+    """Write an array file, with the words, and the scales of int8, in files beside it.
 
     Raises:
         VectorsError: a word is empty or contains a line end, a vector is not finite,
@@ -90,19 +131,26 @@ def save_npy(words: Sequence[str], matrix: NDArray[np.float32], path: Path) -> N
     """
     if path.suffix != ".npy":
         raise VectorsError(f"{path}: the name of an npy file must end in .npy")
-    _check(words, matrix)
+    check_lines(words, matrix)
     check_first(words)
-    if _words_file(path).exists() and not path.exists():
-        raise VectorsError(
-            f"{_words_file(path)}: already exists, but {path} does not; choose another "
-            "name"
+    numbers, scales = compacted(words, matrix, dtype)
+    beside = [_words_file(path), *([_scales_file(path)] if scales is not None else [])]
+    for other in beside:
+        if other.exists() and not path.exists():
+            raise VectorsError(
+                f"{other}: already exists, but {path} does not; choose another name"
+            )
+    with ExitStack() as stack:
+        file, words_file = (
+            stack.enter_context(atomic_file(name)) for name in (path, _words_file(path))
         )
-    with atomic_file(path) as file, atomic_file(_words_file(path)) as words_file:
         words_file.write(_lines(words))
-        np.save(file, np.ascontiguousarray(matrix, dtype=np.float32))
+        if scales is not None:
+            np.save(stack.enter_context(atomic_file(_scales_file(path))), scales)
+        np.save(file, numbers)
         file.seek(0)
         read = np.load(file, allow_pickle=False)
-        check_read_back(path, np.array_equal(read, matrix))
+        check_read_back(path, np.array_equal(read, numbers))
 
 
 def load_npy(path: Path) -> tuple[list[str], NDArray[np.float32]]:
@@ -118,32 +166,39 @@ def load_npy(path: Path) -> tuple[list[str], NDArray[np.float32]]:
         raise VectorsError(
             f"cannot read {file}, the words of {path}, one per line: {error.strerror}"
         ) from error
+    numbers = _load_array(path)
+    if numbers.ndim != 2 or numbers.dtype not in (np.float32, np.float16, np.int8):
+        raise VectorsError(
+            f"{path}: {numbers.ndim} dimensions of {numbers.dtype}, expected 2 of "
+            "float32; convert a matrix with numpy's astype('float32')"
+        )
+    scales = None
+    if numbers.dtype == np.int8:
+        scales = _checked(_load_array(_scales_file(path)), path, numbers.shape)
+    return _complete(path, text, expanded(Compact(numbers, scales)), "utf-8-sig")
+
+
+def _load_array(path: Path) -> NDArray[Any]:
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise VectorsError(
+            f"cannot read {path}, the scales of int8 vectors: {error.strerror}"
+        ) from error
     except (
         *(ValueError, EOFError, SyntaxError, tokenize.TokenError),
         *(OverflowError, MemoryError, TypeError, RecursionError),
     ) as error:
         raise VectorsError(f"{path}: damaged npy file ({error})") from error
-    if matrix.ndim != 2 or matrix.dtype != np.float32:
-        raise VectorsError(
-            f"{path}: {matrix.ndim} dimensions of {matrix.dtype}, expected 2 of "
-            "float32; convert a matrix with numpy's astype('float32')"
-        )
-    return _complete(path, text, matrix, "utf-8-sig")
-
-
-def _check(words: Sequence[str], matrix: NDArray[np.float32]) -> None:
-    for word in words:
-        if not word or "\n" in word or "\r" in word:
-            raise VectorsError(
-                f"{word!r}: a word must not be empty or contain a line end"
-            )
-    check_finite(words, matrix)
+    return array
 
 
 def _words_file(path: Path) -> Path:
     return path.with_suffix(".words.txt")
+
+
+def _scales_file(path: Path) -> Path:
+    return path.with_suffix(".scales.npy")
 
 
 def _lines(words: Sequence[str]) -> bytes:
@@ -169,22 +224,12 @@ def _complete(
     if len(words) != len(matrix):
         raise VectorsError(f"{path}: {len(words)} words for {len(matrix)} vectors")
     check_finite(words, matrix, f"{path}: ")
-    first: dict[str, int] = {}
-    for row, word in enumerate(words):
-        first.setdefault(word, row)
-    if len(first) < len(words):
-        kept = list(first.values())
-        row = next(row for row, word in enumerate(words) if first[word] != row)
-        _LOG.warning(
-            "%s: rows left out because they repeat a word: %d, the first: %r in vector "
-            "%d",
-            path,
-            len(words) - len(first),
-            words[row],
-            row + 1,
-        )
-        return list(first), matrix[kept]
-    return words, matrix
+    kept = first_rows(words, path)
+    return (
+        (words, matrix)
+        if kept is None
+        else ([words[row] for row in kept], matrix[kept])
+    )
 
 
 def _place_in_file(file: BinaryIO, tensor: str) -> int:

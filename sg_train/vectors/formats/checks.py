@@ -1,5 +1,6 @@
 """Checks that apply to every vector file."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from sg_train.errors import OutputError, VectorsError
 from sg_train.wording import shortened
+
+_LOG = logging.getLogger(__name__)
 
 _ASCII_SPACE = re.compile(r"\s", re.ASCII)
 _LONGEST = 1 << 15  # bytes
@@ -38,6 +41,43 @@ def check_words(words: Sequence[str], matrix: NDArray[np.float32]) -> None:
                 "space; save words with spaces as safetensors or npy"
             )
     check_finite(words, matrix)
+
+
+def check_lines(
+    words: Sequence[str], matrix: NDArray[np.float32], where: str = ""
+) -> None:
+    """Refuse words that are not a line of text, and vectors that are not finite.
+
+    Raises:
+        VectorsError: a word is empty or contains a line end, or a vector is not finite.
+    """
+    for row, word in enumerate(words):
+        if not word:
+            raise VectorsError(f"{where}the word of vector {row + 1} is empty")
+        if "\n" in word or "\r" in word:
+            raise VectorsError(f"{where}{word!r}: a word must not contain a line end")
+    check_finite(words, matrix, where)
+
+
+def first_rows(words: Sequence[str], path: Path) -> list[int] | None:
+    """Return the first row of each word, or None if no word occurs twice.
+
+    A warning counts the others.
+    """
+    first: dict[str, int] = {}
+    for row, word in enumerate(words):
+        first.setdefault(word, row)
+    if len(first) == len(words):
+        return None
+    row = next(row for row, word in enumerate(words) if first[word] != row)
+    _LOG.warning(
+        "%s: rows left out because they repeat a word: %d, the first: %r in vector %d",
+        path,
+        len(words) - len(first),
+        words[row],
+        row + 1,
+    )
+    return list(first.values())
 
 
 def check_first(words: Sequence[str]) -> None:

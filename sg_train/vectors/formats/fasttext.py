@@ -35,11 +35,17 @@ _END_OF_LINE = "</s>"  # has no n-grams
 _ROWS_AT_ONCE = 4096
 
 
+FastText = tuple[
+    list[str], NDArray[np.float32], Subwords | None, NDArray[np.int64]
+]  # V words, (V, D), n-grams, counts
+
+
 def save_fasttext(
     words: Sequence[str],
     matrix: NDArray[np.float32],
     path: Path,
     subwords: Subwords | None,
+    counts: NDArray[np.int64] | None = None,
 ) -> None:
     """Write a fastText model that gives the same vectors to words, seen and unseen.
 
@@ -66,7 +72,6 @@ def save_fasttext(
     check_finite([str(row) for row in range(len(subwords.matrix))], subwords.matrix)
     ngrams, (size, dimension) = subwords.ngrams, matrix.shape
     word_rows = WordRows.of_words(words, ngrams, by_use=False)
-    counts = subwords.counts
     counts = np.ones(size, dtype=np.int64) if counts is None else counts
     with atomic_file(path) as file:
         file.write(MAGIC + struct.pack("<i", _VERSION))
@@ -99,9 +104,7 @@ def _write(file: BinaryIO, rows: NDArray[np.float32]) -> None:
     file.write(np.ascontiguousarray(rows, dtype="<f4").data)
 
 
-def load_fasttext(
-    path: Path,
-) -> tuple[list[str], NDArray[np.float32], Subwords | None]:
+def load_fasttext(path: Path) -> FastText:
     """Read a fastText model of unsupervised training that is not quantised.
 
     The matrices are memory-mapped; the words' vectors are composed in memory.
@@ -116,9 +119,7 @@ def load_fasttext(
         raise _damaged(path, str(error)) from error
 
 
-def _read(
-    file: BinaryIO, path: Path
-) -> tuple[list[str], NDArray[np.float32], Subwords | None]:
+def _read(file: BinaryIO, path: Path) -> FastText:
     dimension, ngrams = _read_settings(file, path)
     words, counts = _read_words(file, path)
     buckets = ngrams.buckets if ngrams else 0
@@ -126,11 +127,11 @@ def _read(
     v = _map(file, path, len(words), dimension)
     if ngrams is None:
         check_finite(words, u, f"{path}: ")
-        return words, u, None
+        return words, u, None, counts
     has_none = np.array([word == _END_OF_LINE for word in words])
     matrix = WordRows.of_words(words, ngrams, has_none, by_use=False).compose(u)
     check_finite(words, matrix, f"{path}: ")
-    return words, matrix, Subwords(ngrams, u[len(words) :], counts, v)
+    return words, matrix, Subwords(ngrams, u[len(words) :], v), counts
 
 
 def _read_settings(file: BinaryIO, path: Path) -> tuple[int, Ngrams | None]:

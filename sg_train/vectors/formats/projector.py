@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.errors import OutputError
-from sg_train.system.files import atomic_directory
+from sg_train.errors import OutputError, VectorsError
+from sg_train.system.files import atomic_directory, read_regular
 from sg_train.vectors.formats.checks import check_read_back, check_words
 from sg_train.vectors.formats.word2vec import write_rows
 
@@ -68,3 +68,26 @@ def save_projector(
                 file.seek(place)
                 read = np.array(file.readline().split(), dtype=np.float32)
                 check_read_back(path, np.array_equal(read, matrix[row]))
+
+
+def load_projector(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    """Read a directory that `save_projector` wrote.
+
+    Raises:
+        VectorsError: a file is damaged, or the two do not match.
+        OSError: a file cannot be read.
+    """
+    from sg_train.vectors.formats import text_rows  # noqa: PLC0415 (loads pyarrow)
+
+    words = read_regular(path / "metadata.tsv").decode(errors="replace").splitlines()
+    file = path / "vectors.tsv"
+    matrix = text_rows.number_rows(read_regular(file))
+    if matrix is None:
+        raise VectorsError(f"{file}: not a table of numbers separated by tabs")
+    if len(words) != len(matrix) or len(set(words)) < len(words):
+        raise VectorsError(
+            f"{path}: {len(set(words))} distinct words in metadata.tsv for "
+            f"{len(matrix)} vectors"
+        )
+    check_words(words, matrix)
+    return words, matrix

@@ -32,6 +32,18 @@ def plain_rows(
     return (words, matrix) if is_plain else None
 
 
+def number_rows(text: bytes) -> NDArray[np.float32] | None:
+    """Read lines of numbers separated by tabs; None if they are no matrix."""
+    try:
+        lines = pa.array(text.removesuffix(b"\n").split(b"\n"), pa.string())
+        fields = pc.split_pattern(lines, "\t")
+        numbers = fields.flatten().cast(pa.float32()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    dimensions = np.unique(np.diff(fields.offsets))
+    return numbers.reshape(len(lines), -1) if len(dimensions) == 1 else None
+
+
 def text_lines(
     part: tuple[Sequence[str], NDArray[np.float32]], separator: str
 ) -> tuple[memoryview, int]:
