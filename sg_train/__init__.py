@@ -2,8 +2,8 @@
 
 >>> from sg_train import Config, WordVectors, train
 >>> config = Config.load("configs/tiny.yaml").with_settings({"training.epochs": 2})
->>> train(config, "runs/from-python")
->>> vectors = WordVectors.load("runs/from-python")
+>>> run = train(config, "runs/from-python")
+>>> vectors = run.vectors  # or WordVectors.load("runs/from-python")
 >>> vectors.dimension, vectors["people"].dtype
 (16, dtype('float32'))
 >>> len(vectors.neighbors("people", 3))
@@ -18,14 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sg_train.config import Config
+    from sg_train.model.skip_gram import SkipGram
+    from sg_train.training.run import Run
     from sg_train.training.train import train
     from sg_train.vectors.word_vectors import WordVectors
 
 __version__ = "0.1.0"
-__all__ = ["Config", "WordVectors", "train"]
+__all__ = ["Config", "Run", "SkipGram", "WordVectors", "train"]
 
 _HOMES = {
     "Config": "sg_train.config",
+    "Run": "sg_train.training.run",
+    "SkipGram": "sg_train.model.skip_gram",
     "WordVectors": "sg_train.vectors.word_vectors",
     "train": "sg_train.training.train",
 }

@@ -46,9 +46,7 @@ def test_a_text_is_split_as_for_training(settings: dict[str, Any]) -> None:
 @example("ΟΔΥΣΣΕΥΣ Σ ΟΣ'Α Don’t O‘zbek l’été İstanbul col·lega צה\"ל e\u0301")
 @example("१२ 1'000 3.5 -7 1980 a1 1a '99 99' 5,5 +3/4:2")
 @example("soft\u00adhyphen no\u2060break क्ष\u200dय می\u200cخواهم")
-def test_awkward_text_is_split_so_too(
-    settings: dict[str, Any], text: str
-) -> None:
+def test_awkward_text_is_split_so_too(settings: dict[str, Any], text: str) -> None:
     corpus = CorpusConfig(**settings)
     (found,) = words_of([text], corpus)
     assert found == split_words(tokenizer_of(corpus), text)

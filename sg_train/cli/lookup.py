@@ -130,9 +130,9 @@ def _chosen(
 
 def _watched(batches: "Iterator[Neighbors]", total: int) -> "Iterator[Neighbors]":
     """Show a bar of the words done."""
-    from tqdm import tqdm
+    from sg_train.system.bars import progress_bar
 
-    with tqdm(total=total, unit=" words", disable=None, leave=False) as bar:
+    with progress_bar(total=total, unit=" words", leave=False) as bar:
         for batch in batches:
             yield batch
             bar.update(len(batch.words))

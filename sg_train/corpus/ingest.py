@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from sg_train.config import CorpusConfig
 from sg_train.corpus.counts import WordCounts
@@ -12,6 +9,7 @@ from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.splitting import split_texts
 from sg_train.corpus.spool import Spool
 from sg_train.corpus.texts import Texts
+from sg_train.system.bars import word_bar
 from sg_train.system.machine import available_memory
 
 _BYTES_PER_WORD = 400  # in memory, including its entries in lists and tables
@@ -42,7 +40,7 @@ def read_text(
     counts = WordCounts(tokenizer, directory, _most_words(corpus.memory_limit))
     if chunks is None:
         chunks = Texts(corpus, tokenizer.separators, threads).chunks(files)
-    with spool, progress_bar("reading") as bar:
+    with spool, word_bar("reading") as bar:
         for text in split_texts(chunks, tokenizer.fold, threads):
             ids, line_starts = counts.encode(text)
             spool.write(ids, line_starts, ends_line=text.ends_line)
@@ -55,8 +53,3 @@ def _most_words(megabytes: int | None) -> int | None:
     if megabytes is None:
         return None if free is None else free // 2 // _BYTES_PER_WORD
     return megabytes * 1_000_000 // _BYTES_PER_WORD
-
-
-def progress_bar(description: str) -> "tqdm[Any]":
-    """Return a progress bar in words; it is hidden if stderr is not a terminal."""
-    return tqdm(desc=description, unit=" words", unit_scale=True, disable=None)

@@ -23,7 +23,12 @@ _LARGEST_BLOCK = 250_000  # words
 
 
 class AutogradEngine:
-    """Trains by autograd and sparse SGD, one mini-batch of windows per step."""
+    """Trains by autograd and sparse SGD, one mini-batch of windows per step.
+
+    Attributes:
+        optimizer: its learning rate is set before every step. It is not saved, so that
+            one with a memory forgets when a run resumes.
+    """
 
     def __init__(
         self,
@@ -54,7 +59,9 @@ class AutogradEngine:
         self._batch_size = batch_size
         self._loader_workers = loader_workers
         self._device = model.u_embeddings.weight.device
-        self._optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            model.parameters(), lr=0.0
+        )
         self._frozen = frozen
         self._free = [
             # The rows of buckets, which follow those of the words, are never frozen.
@@ -111,15 +118,15 @@ class AutogradEngine:
         *,
         frozen: bool,
     ) -> torch.Tensor:
-        for group in self._optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self._optimizer.zero_grad()
+        self.optimizer.zero_grad()
         loss = self._model(pos_u, pos_v, neg_v)
         loss.backward()
         self._model.scale_gradients()
         if frozen:
             self._drop_gradients()
-        self._optimizer.step()
+        self.optimizer.step()
         return loss.detach()
 
     def _drop_gradients(self) -> None:
@@ -139,10 +146,16 @@ def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
     }
 
 
-def _build(task: Task) -> tuple[SkipGram, Engine]:
+def build(
+    task: Task,
+    *,
+    model_class: type[SkipGram] = SkipGram,
+    engine_class: type[AutogradEngine] = AutogradEngine,
+) -> tuple[SkipGram, Engine]:
+    """Return a model with initial weights and the engine that trains it."""
     torch.set_num_threads(task.threads)
     config = task.config.model
-    model = SkipGram(
+    model = model_class(
         len(task.counts),
         config.dimension,
         u_range=config.u_range,
@@ -152,7 +165,7 @@ def _build(task: Task) -> tuple[SkipGram, Engine]:
         seed=task.config.training.seed,
         word_rows=task.word_rows,
     ).to(task.device)
-    return model, AutogradEngine(
+    return model, engine_class(
         model,
         task.read_block,
         task.plan,
@@ -169,5 +182,5 @@ SPEC = EngineSpec(
     windows_per_step=lambda config: config.training.batch_size,
     threads=lambda _: 1,
     memory=_memory,
-    build=_build,
+    build=build,
 )

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.blocks import Block, BlockRef
-from sg_train.choices import EngineName
 from sg_train.config import Config
 from sg_train.model.embeddings import Model
 from sg_train.sampling.touches import Touches
@@ -150,7 +149,7 @@ class EngineSpec:
     """The properties of an engine that are known before it is built.
 
     Attributes:
-        name: as in `training.engine`; the engine's module has the same name.
+        name: as in `training.engine`; the module of an engine has the same name.
         why_not: returns the setting that the engine does not support, with the reason;
             None if it supports all.
         windows_per_step: returns how many windows one step takes; see above.
@@ -160,7 +159,7 @@ class EngineSpec:
         compiling: shown on a terminal while the engine compiles; empty if it does not.
     """
 
-    name: EngineName
+    name: str
     why_not: Callable[[Config], str | None]
     windows_per_step: Callable[[Config], int]
     threads: Callable[[int], int]

@@ -24,6 +24,9 @@ _DEFAULTS = ModelConfig()
 class SkipGram(nn.Module):
     """Skip-gram with negative sampling (Mikolov et al. 2013, equation 4).
 
+    A subclass with another `pair_losses` or `forward` is trained with
+    `train(config, out, model=TheSubclass)`.
+
     Attributes:
         u_embeddings: input matrix, (U, D) float32; its first V rows are the exported
             vectors or, with n-grams, the words' own parts of them.
@@ -126,11 +129,24 @@ class SkipGram(nn.Module):
         u = self._input_vectors(contexts)  # (B, M, D)
         v = _look_up(self.v_embeddings, targets)  # (B, 1 + K, D)
         dots = u @ v.transpose(1, 2)  # (B, M, 1 + K)
-        losses = -F.logsigmoid(torch.cat((dots[..., :1], -dots[..., 1:]), dim=2))
+        losses = self.pair_losses(dots)
         taking_part = (contexts != NO_WORD).unsqueeze(2) & (
             targets != NO_WORD
         ).unsqueeze(1)
         return (losses * taking_part).sum()
+
+    def pair_losses(self, dots: Tensor) -> Tensor:
+        """Return the loss of each pair; a subclass may define another one.
+
+        Args:
+            dots: (B, M, 1 + K), the products of each context word with the centre and
+                with each negative.
+
+        Returns:
+            (B, M, 1 + K); places to leave out do not count.
+        """
+        signed = torch.cat((dots[..., :1], -dots[..., 1:]), dim=2)
+        return -F.logsigmoid(signed)
 
     def _input_vectors(self, words: Tensor) -> Tensor:
         """Return the input vectors of `words`, with zeros for NO_WORD.

@@ -1,10 +1,13 @@
 """The metrics of a run: the lines of metrics.jsonl."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -42,20 +45,26 @@ class MetricsLine:
     scores: dict[str, float | None] | None = None
     held_out_loss: float | None = None
 
+    def values(self) -> dict[str, Any]:
+        """Return the values of a line of metrics.jsonl, by name."""
+        always = ("loss",) if self.scores is None else ("scores",)
+        return {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None or field.name in always
+        }
+
     def to_json(self) -> bytes:
         """Return the line, including its newline.
 
         >>> MetricsLine(10, 0.5, loss=2.0).to_json().decode().strip()
         '{"words": 10, "seconds": 0.5, "epoch": 0, "loss": 2.0}'
         """
-        always = ("loss",) if self.scores is None else ("scores",)
-        values = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) is not None or field.name in always
-        }
-        return json.dumps(values).encode() + b"\n"
+        return json.dumps(self.values()).encode() + b"\n"
 
+
+# Called with the values of a line; returns True to stop.
+OnProgress = Callable[[dict[str, Any]], bool | None]
 
 _ADAPTER = TypeAdapter(MetricsLine)
 
@@ -86,3 +95,20 @@ def _load_line(line: bytes, where: str) -> MetricsLine:
 def trained_lines(lines: Sequence[MetricsLine]) -> list[MetricsLine]:
     """Return the lines that have a loss."""
     return [line for line in lines if line.loss is not None]
+
+
+def as_columns(lines: Sequence[MetricsLine]) -> dict[str, NDArray[np.float64]]:
+    """Return lines as columns of numbers, (n,) float64 each, NaN where there is none.
+
+    Scores have the names of their tests.
+
+    >>> columns = as_columns([MetricsLine(5, 0.5, loss=2.0), MetricsLine(9, 0.7)])
+    >>> columns["loss"]
+    array([ 2., nan])
+    """
+    rows = [{**(line.scores or {}), **line.values()} for line in lines]
+    names = dict.fromkeys(name for row in rows for name in row if name != "scores")
+    return {
+        name: np.array([row.get(name) for row in rows], dtype=np.float64)
+        for name in names
+    }

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,20 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
 
+class OwnPart(_Record):
+    """A model or an engine of the user's own that trained a run.
+
+    Attributes:
+        kind: `model` or `engine`.
+        name: its qualified name.
+        source: SHA-256 of its source; None if the source could not be read.
+    """
+
+    kind: Literal["model", "engine"]
+    name: str
+    source: str | None
+
+
 class RunRecord(_Record):
     """How a run was made, and the drift of its initial vectors.
 
@@ -35,6 +49,7 @@ class RunRecord(_Record):
             None if the setting is not used.
         first_learning_rate: of the first run in a chain of `extend`.
         automatic: the numbers that were chosen for settings that were `auto`.
+        own: the model or engine of the user's own, if it was not sg-train's.
         drift: of words that started with vectors from elsewhere.
     """
 
@@ -48,6 +63,7 @@ class RunRecord(_Record):
     output_vectors_given: bool | None = None
     first_learning_rate: float | None = None
     automatic: dict[str, float] | None = None
+    own: OwnPart | None = None
     drift: Drift | None = None
 
     @classmethod

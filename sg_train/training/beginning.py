@@ -38,6 +38,7 @@ from sg_train.training.initial_vectors import (
     report_drift,
     resumed_initial_vectors,
 )
+from sg_train.training.own import Own, check_same
 from sg_train.training.requirements import check_requirements
 from sg_train.training.schedule import LinearSchedule
 
@@ -82,6 +83,7 @@ class Beginning:
         record: how the run was made.
         initial: the vectors that words start with, or started with.
         resumed: the checkpoint; None for a new run.
+        own: the user's own model or engine, if any.
     """
 
     run: RunDirectory
@@ -90,6 +92,7 @@ class Beginning:
     record: RunRecord
     initial: InitialVectors | None = None
     resumed: Resumed | None = None
+    own: Own | None = None
 
     def without_weights(self) -> "Beginning":
         """Return it without the weights, once a model has them."""
@@ -106,6 +109,7 @@ def begin_new(
     ranks: Ranks,
     *,
     first_learning_rate: float | None = None,
+    own: Own | None = None,
 ) -> Beginning:
     """Return the beginning of a new run; its directory is not written yet.
 
@@ -114,13 +118,14 @@ def begin_new(
         config: the settings as requested.
         ranks: those that train together.
         first_learning_rate: of the first run in a chain of `extend`.
+        own: the user's own model or engine, if any.
 
     Raises:
         CorpusError: the text cannot be read or leaves no vocabulary.
         SettingsError: settings contradict one another.
         VectorsError: `model.init_from` cannot be read.
     """
-    choose_engine(config)
+    choose_engine(config, own.spec if own else None)
     if config.sweep.values:
         raise SettingsError(
             "sweep.values: cannot be set to train a single run; run the sweep with "
@@ -152,13 +157,17 @@ def begin_new(
         output_vectors_given=None if words_only is None else words_only.has_v,
         first_learning_rate=first_learning_rate,
         automatic=automatic or None,
+        own=own.record if own else None,
     )
     config = config.with_absolute_paths()
-    return Beginning(run, config, corpus, record, initial or words_only)
+    return Beginning(run, config, corpus, record, initial or words_only, own=own)
 
 
 def begin_again(
-    run: RunDirectory, overrides: Sequence[str], ranks: Ranks
+    run: RunDirectory,
+    overrides: Sequence[str],
+    ranks: Ranks,
+    own: Own | None = None,
 ) -> Beginning | None:
     """Return where a run resumes: at its newest sound checkpoint, or at its end.
 
@@ -166,18 +175,23 @@ def begin_again(
         run: the directory, locked.
         overrides: settings as `section.key=value`.
         ranks: those that train together.
+        own: the user's own model or engine, if any.
 
     Returns:
         None if only the exported vectors were missing; they have now been written.
 
     Raises:
-        RunError: there is no run, or no checkpoint.
+        RunError: there is no run, no checkpoint, or another model or engine.
         SettingsError: a setting may not change.
         CorpusError: the text or the prepared corpus has changed.
         TrainingError: all epochs are done.
     """
     with ranks.failing_together():
-        mine = _find(run, overrides) if ranks.is_first else None
+        mine = None
+        if ranks.is_first:
+            RunDirectory.open(run.path)
+            check_same(own, run.load_record().own, str(run.path))
+            mine = _find(run, overrides)
         shared = ranks.from_first(mine and (mine[0].without_weights(), mine[1]))
         if shared is None:
             return None
@@ -204,7 +218,7 @@ def begin_again(
             )
         record, initial = ranks.from_first((record, initial))
     assert record is not None  # the first rank has read it
-    return Beginning(run, config, corpus, record, initial, resumed)
+    return Beginning(run, config, corpus, record, initial, resumed, own)
 
 
 def is_restart(run: RunDirectory) -> bool:
@@ -249,7 +263,6 @@ def _clear_checkpoints(run: RunDirectory) -> None:
 
 def _find(run: RunDirectory, overrides: Sequence[str]) -> tuple[Resumed, Config] | None:
     """Return the checkpoint and the settings to resume with, if training remains."""
-    RunDirectory.open(run.path)
     if not overrides and _needed_only_export(run):
         return None
     resumed = _find_state(run)

@@ -18,6 +18,7 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.system.launch import is_launched_with_others
 from sg_train.training.amount import with_numbers
 from sg_train.training.requirements import check_requirements
+from sg_train.training.run import Run
 from sg_train.training.setup import threads_of
 from sg_train.training.train import train
 
@@ -33,7 +34,7 @@ def extend(
     anchor: bool = False,
     mix: float = 0.0,
     overwrite: bool = False,
-) -> None:
+) -> Run:
     """Train a new run on more text, from where a finished one ended.
 
     The new run has the settings of the old one. The counts of the old vocabulary and of
@@ -55,6 +56,9 @@ def extend(
         mix: share of the sentences of the old run's corpus to train on as well.
         overwrite: whether a run that is already at `out` may be replaced.
 
+    Returns:
+        The new run.
+
     Raises:
         RunError: there is no run, or it is unfinished.
         TrainingError: several processes were launched.
@@ -72,6 +76,7 @@ def extend(
         )
     old = RunDirectory.open(run)
     old.check_done()
+    _check_not_own(old)
     RunDirectory(out).check_free(overwrite=overwrite)
     if not 0 <= mix <= 1:
         raise SettingsError(f"--mix {mix:g}: a share of the old text, from 0 to 1")
@@ -116,7 +121,16 @@ def extend(
         distinct - len(now | known),
         len(known - now),
     )
-    train(config, out, overwrite=overwrite, first_learning_rate=first)
+    return train(config, out, overwrite=overwrite, first_learning_rate=first)
+
+
+def _check_not_own(old: RunDirectory) -> None:
+    own = old.load_record().own
+    if own is not None:
+        raise SettingsError(
+            f"{old.path}: trained the {own.kind} {own.name}, which extend does not "
+            f"know; in Python, train a new run with model.init_from={old.path}"
+        )
 
 
 def _old_corpus(old: RunDirectory) -> EncodedCorpus:

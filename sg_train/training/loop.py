@@ -24,7 +24,7 @@ from sg_train.system.ranks import Ranks
 from sg_train.training.beginning import Beginning
 from sg_train.training.progress import Progress
 from sg_train.training.setup import Components
-from sg_train.training.signals import Signals
+from sg_train.training.signals import ASKED, Signals
 from sg_train.vectors.word_vectors import WordVectors
 
 _WORTH = 50  # a checkpoint at an epoch's end may take 1 / 50 of the time since the last
@@ -87,8 +87,11 @@ class Loop:
         self._saved_at = time.monotonic()
         self._save_took = 0.0
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Train to the end and leave the results in the run's directory.
+
+        Returns:
+            Whether the end was reached; not if the caller of `train` wanted to stop.
 
         Raises:
             TrainingError: the weights become infinite, or nothing can be learnt.
@@ -103,7 +106,9 @@ class Loop:
                 self._save()
             if pause.stop is not None:
                 self._stop(pause.stop)
+                return False
         self._finish()
+        return True
 
     # --- training ------------------------------------------------------------------
 
@@ -204,6 +209,10 @@ class Loop:
         how = "not saved"
         if is_saved:
             how = f"saved at {self._position / self._total:.0%}"
+        if signal == ASKED:
+            if not is_saved:
+                raise self._ranks.alike(OutputError(f"stopped, {how}"))
+            return
         message = f"interrupted, {how}"
         if exists:
             message += f"; continue with sg-train resume {self._run.quoted}"

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from sg_train.engines.base import BlockResult
 from sg_train.errors import OutputError
 from sg_train.runs.checkpoint import ProgressState
 from sg_train.runs.metrics import MetricsLine
+from sg_train.system.bars import progress_bar
 from sg_train.system.files import atomic_file, open_to_append, read_regular
 from sg_train.system.ranks import Ranks
 
@@ -94,13 +93,13 @@ class Progress:
             )
         except OSError as error:
             raise self._cannot_write(error) from error
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=words,
             initial=self._words,
             desc="training",
             unit=" words",
             unit_scale=True,
-            disable=None if metrics_file is not None else True,
+            shown=metrics_file is not None,
         )
 
     def __enter__(self) -> "Progress":

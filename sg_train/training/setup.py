@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, SamplingConfig
@@ -16,6 +15,7 @@ from sg_train.errors import RunError, SettingsError, TrainingError
 from sg_train.model.embeddings import Model
 from sg_train.runs.vectors import ngrams_of, spellings_of
 from sg_train.sampling.windows import SamplingPlan
+from sg_train.system.bars import progress_bar
 from sg_train.system.launch import local_rank, local_ranks
 from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
@@ -66,7 +66,7 @@ def set_up(beginning: Beginning, ranks: Ranks) -> Components:
         SettingsError: training would stop on a test that cannot be scored.
     """
     config, corpus = beginning.config, beginning.corpus
-    spec = choose_engine(config)
+    spec = choose_engine(config, beginning.own.spec if beginning.own else None)
     with ranks.failing_together():
         device = _device_of(config, ranks)
         check_device(device)
@@ -257,6 +257,6 @@ def _memory_errors(config: Config, vocabulary_size: int) -> Iterator[None]:
 @contextmanager
 def _note(text: str, ranks: Ranks) -> Iterator[None]:
     """Show a note on the terminal during the `with` block."""
-    hidden = None if text and ranks.is_first else True
-    with tqdm(desc=text, bar_format="{desc}", leave=False, disable=hidden):
+    shown = bool(text) and ranks.is_first
+    with progress_bar(desc=text, bar_format="{desc}", leave=False, shown=shown):
         yield

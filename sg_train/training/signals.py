@@ -13,6 +13,7 @@ _STOP = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 _SAVE = getattr(signal, "SIGUSR1", None)
+ASKED = 1 << 16  # no signal has this number: the caller of `train` wants to stop
 _STOPPING = (
     b"sg-train: finishing the current blocks and saving; press again to quit now\n"
 )
@@ -58,8 +59,12 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def stop_as_asked(self) -> None:
+        """Stop as on a signal, but because the caller of `train` wants it."""
+        self.stop = self.stop or ASKED
+
     def _take_stop(self, number: int, _: FrameType | None) -> None:
-        if self.stop is not None:
+        if self.stop not in (None, ASKED):
             os._exit(128 + number)
         self.stop = number
         if number == getattr(signal, "SIGHUP", None):

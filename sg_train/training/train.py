@@ -1,16 +1,18 @@
 """Train a run: from a config, from a checkpoint, or from a prepared beginning."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sg_train.config import Config, CorpusConfig
 from sg_train.corpus.in_memory import prepare_sentences
 from sg_train.errors import OutputError, TrainingError
 from sg_train.runs.checkpoint import Checkpoints
 from sg_train.runs.directory import RunDirectory
+from sg_train.runs.metrics import MetricsLine, OnProgress
 from sg_train.runs.vectors import load_run_vectors
 from sg_train.system.launch import is_launched_with_others
 from sg_train.system.ranks import Ranks, open_ranks
@@ -24,10 +26,16 @@ from sg_train.training.beginning import (
 )
 from sg_train.training.initial_vectors import report_drift
 from sg_train.training.loop import Loop
+from sg_train.training.own import own_part
 from sg_train.training.progress import Progress
+from sg_train.training.run import Run
 from sg_train.training.setup import Components, set_up, threads_of
 from sg_train.training.signals import Signals
 from sg_train.training.tensorboard import TensorBoardWriter
+
+if TYPE_CHECKING:
+    from sg_train.engines.base import EngineSpec
+    from sg_train.model.skip_gram import SkipGram
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +47,10 @@ def train(
     overwrite: bool = False,
     sentences: Iterable[Sequence[str]] | None = None,
     first_learning_rate: float | None = None,
-) -> None:
+    on_progress: OnProgress | None = None,
+    model: "type[SkipGram] | None" = None,
+    engine: "EngineSpec | None" = None,
+) -> "Run":
     """Train vectors as `config` describes and save the run in the directory `out`.
 
     Processes that torchrun launches train together. When it restarts them after a
@@ -53,6 +64,13 @@ def train(
         sentences: lists of words to train on, instead of `corpus.paths`. They are read
             once into a prepared corpus in `corpora/`, from which the run resumes.
         first_learning_rate: of the first run in a chain of `extend`, for the record.
+        on_progress: called with the values of each new line of metrics.jsonl; training
+            stops, and can be resumed, if it returns True.
+        model: a subclass of `SkipGram` to train, on the autograd engine.
+        engine: an engine of your own; see `engines.base`.
+
+    Returns:
+        The run, which is unfinished if `on_progress` stopped it.
 
     Raises:
         OutputError: `out` is taken or cannot be written.
@@ -63,6 +81,7 @@ def train(
             become infinite, or another rank no longer answers.
         Interrupted: a signal stopped training; `resume` continues it.
     """
+    own = own_part(model, engine)
     run = RunDirectory(Path(out))
     if sentences is not None:
         run.check_free(overwrite=overwrite)
@@ -80,17 +99,20 @@ def train(
                     run.check_free(overwrite=free)
                 is_finished = restarted and run.is_done() and run.is_exported
             if ranks.from_first(is_finished):
-                return
+                return Run(run.path)
         ranks.wait_at_most(config.distributed.timeout_seconds)
         beginning = (
-            begin_again(run, (), ranks)
+            begin_again(run, (), ranks, own)
             if restarted
-            else begin_new(run, config, ranks, first_learning_rate=first_learning_rate)
+            else begin_new(
+                run, config, ranks, first_learning_rate=first_learning_rate, own=own
+            )
         )
         if beginning is not None:
             components = set_up(beginning, ranks)
             beginning = beginning.without_weights()  # the model has them
-            train_from(beginning, components, ranks)
+            train_from(beginning, components, ranks, on_progress)
+    return Run(run.path)
 
 
 def _with_sentences(config: Config, sentences: Iterable[Sequence[str]]) -> Config:
@@ -107,7 +129,14 @@ def _with_sentences(config: Config, sentences: Iterable[Sequence[str]]) -> Confi
     return config.with_settings({**settings, "corpus.paths": [str(corpus.path)]})
 
 
-def resume(out: str | Path, overrides: Sequence[str] = ()) -> None:
+def resume(
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    on_progress: OnProgress | None = None,
+    model: "type[SkipGram] | None" = None,
+    engine: "EngineSpec | None" = None,
+) -> "Run":
     """Continue a run from its newest sound checkpoint, or train a finished one longer.
 
     Args:
@@ -115,35 +144,49 @@ def resume(out: str | Path, overrides: Sequence[str] = ()) -> None:
         overrides: settings as `section.key=value`. Only training.epochs, threads and
             loader_workers, and the sections checkpoint, distributed, evaluation and
             export can change, because the others decide what is computed.
+        on_progress: as for `train`.
+        model: that with which the run began, if it is your own.
+        engine: likewise.
+
+    Returns:
+        The run.
 
     Raises:
-        RunError: there is no run, or no checkpoint.
+        RunError: there is no run, no checkpoint, or another model or engine.
         TrainingError: all epochs are done.
         SettingsError: a setting may not change.
         CorpusError: the text or the prepared corpus has changed.
         OutputError: another process trains there, or it cannot be written.
         Interrupted: a signal stopped training.
     """
+    own = own_part(model, engine)
     run = RunDirectory(Path(out))
     with open_ranks() as ranks, ExitStack() as stack:
         with ranks.failing_together():
             if ranks.is_first:
                 RunDirectory.open(run.path)
                 stack.enter_context(run.locked())
-        beginning = begin_again(run, overrides, ranks)
+        beginning = begin_again(run, overrides, ranks, own)
         if beginning is not None:
             components = set_up(beginning, ranks)
             beginning = beginning.without_weights()  # the model has them
-            train_from(beginning, components, ranks)
+            train_from(beginning, components, ranks, on_progress)
+    return Run(run.path)
 
 
-def train_from(beginning: Beginning, components: Components, ranks: Ranks) -> None:
+def train_from(
+    beginning: Beginning,
+    components: Components,
+    ranks: Ranks,
+    on_progress: OnProgress | None = None,
+) -> None:
     """Train to the end, from wherever the run begins.
 
     Args:
         beginning: of a new or a resumed run, whose directory is locked.
         components: model, engine and schedule, from `set_up`.
         ranks: those that train together.
+        on_progress: as for `train`; only the first rank calls it.
 
     Raises:
         OutputError: the results cannot be written.
@@ -164,19 +207,33 @@ def train_from(beginning: Beginning, components: Components, ranks: Ranks) -> No
         Progress(
             run.metrics_file if ranks.is_first else None,
             components.schedule.words,
-            board.add_line if board else None,
+            _listener(board, on_progress if ranks.is_first else None, signals),
             resumed.state.progress if resumed else None,
             ranks,
         ) as progress,
         Checkpoints(run.checkpoints_directory) as checkpoints,
     ):
         loop = Loop(beginning, components, ranks, signals, progress, checkpoints)
-        loop.run()
-        if board:
+        is_finished = loop.run()
+        if board and is_finished:
             board.add_vectors(load_run_vectors(run))
     with ranks.failing_together():
-        if ranks.is_first:
+        if ranks.is_first and is_finished:
             report_drift(run, config)
+
+
+def _listener(
+    board: TensorBoardWriter | None, on_progress: OnProgress | None, signals: Signals
+) -> Callable[[MetricsLine], None]:
+    """Return what to do with a new line of metrics.jsonl."""
+
+    def listen(line: MetricsLine) -> None:
+        if board:
+            board.add_line(line)
+        if on_progress and on_progress(line.values()) is True:
+            signals.stop_as_asked()
+
+    return listen
 
 
 def _write_beginning(beginning: Beginning, components: Components) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sg_train.choices import PhraseScoring
 from sg_train.config import CorpusConfig
-from sg_train.corpus.ingest import progress_bar, read_text
+from sg_train.corpus.ingest import read_text
 from sg_train.corpus.phrases import pairs
 from sg_train.corpus.phrases.joiner import Joiner, join_spool
 from sg_train.corpus.phrases.pairs import PairNumbers, SpilledPairs
@@ -30,6 +30,7 @@ from sg_train.corpus.phrases.phrases import Phrase, Phrases, PhraseSettings
 from sg_train.corpus.reader import expand_paths
 from sg_train.corpus.spool import Spool
 from sg_train.errors import CorpusError
+from sg_train.system.bars import word_bar
 from sg_train.system.files import atomic_file, behind_link
 from sg_train.system.threads import in_order
 
@@ -75,7 +76,7 @@ class PhrasedText:
             OutputError: the file cannot be written.
         """
         chunks = self._spool.read(_WORDS_AT_ONCE)
-        with atomic_file(behind_link(path)) as file, progress_bar("writing") as bar:
+        with atomic_file(behind_link(path)) as file, word_bar("writing") as bar:
             for words, text in in_order(self._spell, chunks, threads):
                 file.write(text)
                 bar.update(words)
@@ -186,7 +187,7 @@ class _Finder:
     ) -> NDArray[np.int64]:
         counts = np.zeros(size, dtype=np.int64)
         chunks = spool.read(_WORDS_AT_ONCE)
-        with progress_bar("counting pairs") as bar:
+        with word_bar("counting pairs") as bar:
             for (words, how_often), together in in_order(
                 partial(_count_chunk, numbers), chunks, self._threads
             ):

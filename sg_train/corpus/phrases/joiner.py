@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.corpus.counts import WordCounts
-from sg_train.corpus.ingest import progress_bar
 from sg_train.corpus.phrases.pairs import PairNumbers
 from sg_train.corpus.phrases.phrases import Phrase, Phrases
 from sg_train.corpus.spool import Spool
+from sg_train.system.bars import word_bar
 from sg_train.system.threads import in_order
 
 _WORDS_AT_ONCE = 1 << 21
@@ -168,7 +168,7 @@ def join_spool(
 
     joined = spool.next(name)
     counts = [np.zeros(joiner.size, dtype=np.int64) for joiner in joiners]
-    with joined, progress_bar("joining") as bar:
+    with joined, word_bar("joining") as bar:
         for read, ids, ends, done in in_order(
             join, spool.read(_WORDS_AT_ONCE), threads
         ):

@@ -20,11 +20,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from sg_train.config import Config, Range
 from sg_train.errors import Interrupted, OutputError, SettingsError, TrainingError
 from sg_train.runs.directory import RunDirectory
+from sg_train.system.bars import progress_bar
 from sg_train.system.launch import is_launched_with_others
 from sg_train.system.optional import require
 from sg_train.training.train import train
@@ -161,12 +160,11 @@ class _Search:
         self._seconds = seconds
 
     def run(self) -> list[Finalist]:
-        with tqdm(
+        with progress_bar(
             total=round(self._seconds),
             initial=min(round(self._seconds), round(self._journal.seconds)),
             desc="tuning",
             unit=" s",
-            disable=None,
         ) as self._bar:
             self._explore()
             return self._decide()
