@@ -19,6 +19,7 @@ VectorFormat = Literal[
     "fasttext",
 ]
 ExportFormat = Literal[VectorFormat, "sentence-transformers"]
+TableFormat = Literal["tsv", "csv", "markdown", "latex", "json"]
 NumberType = Literal["float32", "float16", "int8"]
 PhraseScoring = Literal["gensim", "word2phrase", "npmi"]
 AnalogyMethod = Literal["add", "multiply"]

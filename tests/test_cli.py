@@ -273,11 +273,126 @@ def test_runs_are_compared(sg_train: Command, trained: Path) -> None:
     ]
     assert {row[0]: row[1:3] for row in rows[1:]} == {
         "runs/r": ["1", "5"],
-        "runs/w2-1": ["2", "2"],
+        "runs/w2": ["2", "2"],
         "runs/r/vectors.txt": ["1", "-"],
     }
     rows = json.loads(sg_train("compare", *paths, "--json").stdout)
-    assert [row["seeds"] for row in rows if row["name"] == "runs/w2-1"] == [2]
+    assert [row["seeds"] for row in rows if row["name"] == "runs/w2"] == [2]
+
+
+def test_a_grid_is_trained_in_shares_compared_and_drawn(
+    sg_train: Command, text: Path
+) -> None:
+    Path("pairs.csv").write_text("w1 w2 3\nw3 w4 2\nw5 w6 1\n")
+    grid = ("--grid", "model.dimension=3,4", "--seeds", "1-2", *TINY[2:])
+    command = ("train", "--corpus", text, "--out", "runs/g", *grid)
+    command = (*command, "--set", "evaluation.similarity=pairs.csv")
+    for share in ("1/3", "2/3", "3/3"):
+        result = sg_train(*command, "--only", share)
+        assert result.exit_code == 0, result.output
+    runs = sorted(Path("runs").iterdir())
+    assert [run.name for run in runs] == [
+        f"g-dimension-{d}_seed-{seed}" for d in (3, 4) for seed in (1, 2)
+    ]
+    shown = sg_train("compare", *runs, "--format", "markdown").stdout
+    assert shown.startswith("| run | seeds | model.dimension |")
+    assert "| runs/g-dimension-4 | 2 | 4 |" in shown
+    latex = sg_train("compare", *runs, "--format", "latex", "--columns", "run,pairs")
+    assert latex.stdout.startswith("\\begin{tabular}{lr}")
+    as_csv = sg_train("compare", *runs, "--format", "csv", "--sort", "loss").stdout
+    assert "pairs,pairs_spread" in as_csv.splitlines()[0]
+    rows = json.loads(sg_train("compare", *runs, "--format", "json").stdout)
+    assert rows == json.loads(sg_train("compare", *runs, "--json").stdout)
+    axes = ("--x", "model.dimension", "--y", "pairs")
+    assert sg_train("plot", *runs, *axes, "-o", "s.svg").exit_code == 0
+    assert "model.dimension" in Path("s.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (
+            "train --corpus text.txt --only 1/2",
+            "--only 1/2: needs --grid, --seeds or a",
+        ),
+        (
+            "train --corpus text.txt --seeds 1-2 --only 3/2",
+            "--only 3/2: expected a share",
+        ),
+        (
+            "train --corpus text.txt --seeds 1-2 --only 0/2",
+            "--only 0/2: expected a share",
+        ),
+        ("train --corpus text.txt --grid x=1", "x: expected section.key"),
+        ("compare runs/r --columns x", "--columns: no column 'x'"),
+        (
+            "compare runs/r --columns run --json",
+            "--columns: cannot be combined with JSON",
+        ),
+        ("plot runs/r runs/r -o p.png", "VECTORS: one run or file, except with --x"),
+        ("plot runs/r --x model.dimension -o p.png", "--x, --y: give both"),
+        (
+            "plot runs/r --curves --y loss -o p.png",
+            "--curves: cannot be combined with --x",
+        ),
+        (
+            "plot runs/r --x a --y b --words w1 -o p.png",
+            "--curves, --x: cannot be comb",
+        ),
+        ("plot runs/r --group a -o p.png", "--group a: expected a name and words"),
+        ("plot runs/r --labels absent -o p.png", "cannot read absent: No such file"),
+        ("neighbors runs/r w1 --labels absent", "cannot read absent: No such file"),
+        (
+            "export runs/r v.txt --labels absent",
+            "--labels: only for --format projector",
+        ),
+        ("report runs/r -o r.html --labels absent", "cannot read absent: No such file"),
+    ],
+)
+def test_a_mistake_in_an_experiment_is_one_line(
+    sg_train: Command, trained: Path, arguments: str, complaint: str
+) -> None:
+    assert complaint in sg_train.refused(*arguments.split())
+
+
+def test_labels_are_shown_for_words(sg_train: Command, trained: Path) -> None:
+    names = WordVectors.load(trained).words
+    rows = [f"{word}\tlabel of {word}\tgroup {word[-1]}" for word in names[1:]]
+    Path("labels.tsv").write_text("word\tlabel\tgroup\n" + "\n".join(rows) + "\n")
+    labels = ("--labels", "labels.tsv")
+    plain = sg_train("neighbors", trained, "w5", "--top", 29).stdout.splitlines()
+    shown = sg_train(
+        "neighbors", trained, "w5", "--top", 29, *labels, "--header"
+    ).stdout
+    head, *lines = shown.splitlines()
+    assert head == "word\tneighbor\tcosine\tlabel\tgroup"
+    expected = []
+    for line in plain:
+        word = line.split("\t")[1]
+        known = (
+            [f"label of {word}", f"group {word[-1]}"] if word != names[0] else ["-"] * 2
+        )
+        expected.append("\t".join([line, *known]))
+    assert lines == expected
+    Path("words.txt").write_text("w5\n")
+    bulk = ("neighbors", trained, "--from", "words.txt", "--top", 29, *labels)
+    assert sg_train(*bulk).stdout == shown.partition("\n")[2].replace("\t-", "\t")
+    wide = sg_train(*bulk, "--wide", "--header").stdout.splitlines()[0].split("\t")
+    assert wide[:5] == ["word", "neighbor_1", "cosine_1", "label_1", "group_1"]
+    exported = sg_train("export", trained, "p", "--format", "projector", *labels)
+    assert exported.exit_code == 0, exported.output
+    metadata = Path("p/metadata.tsv").read_text().splitlines()
+    assert metadata[:3] == ["word\tlabel\tgroup", f"{names[0]}\t\t", rows[0]]
+    assert WordVectors.load("p").words == list(names)
+    words = ("--words", "w1,w2,w3,w4", "--group", "mine=w1,w9", "--title", "Title $")
+    result = sg_train("plot", trained, "-o", "m.svg", *labels, *words)
+    assert result.exit_code == 0, result.output
+    svg = Path("m.svg").read_text()
+    for text in ("label of w9", "mine", "group 2", "Title $"):
+        assert text in svg
+    assert "group 9" not in svg
+    assert sg_train("report", trained, "-o", "r.html", *labels).exit_code == 0
+    assert "label of w9" in Path("r.html").read_text()
 
 
 def test_a_sweep_is_trained_and_can_be_compared(sg_train: Command, text: Path) -> None:
@@ -362,7 +477,7 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("similarity text.txt a b", "text.txt, line 1: expected"),
         ("similarity text.txt a b --matrix v", "text.txt is a vector file"),
         ("plot text.txt --curves -o c.png", "text.txt: not a run directory"),
-        ("plot text.txt --curves --tsne -o c.png", "--curves: cannot be combined with"),
+        ("plot text.txt --curves --tsne -o c.png", "--curves, --x: cannot be combined"),
         ("compare text.txt --restrict 5", "--restrict: needs --similarity"),
         ("export empty out", "empty: not a run directory"),
         ("train missing.yaml", "cannot read missing.yaml: No such file"),

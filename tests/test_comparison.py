@@ -7,6 +7,7 @@ import pytest
 from sg_train.config import Config
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import SettingsError
+from sg_train.reports import comparison
 from sg_train.reports.comparison import (
     Figure,
     compare,
@@ -79,7 +80,7 @@ def test_seeds_become_a_mean_and_a_spread() -> None:
         make_run("c", 0.2, 2.0, dimension=4),
     ]
     best, close, far = compare(paths, None)
-    assert (best.name, best.seeds) == ("b0", 3)
+    assert (best.name, best.seeds) == ("b", 3)
     assert best.figures["sim"].mean == pytest.approx(0.48)
     assert best.figures["sim"].spread == pytest.approx(0.04)
     assert not best.figures["sim"].is_close
@@ -87,6 +88,24 @@ def test_seeds_become_a_mean_and_a_spread() -> None:
     assert close.figures["sim"].is_close
     assert str(close.figures["sim"]) == "0.4500 ± 0.0707 ≈"
     assert (far.name, far.figures["sim"]) == ("c", Figure(0.2))
+
+
+@pytest.mark.parametrize(
+    ("names", "joined"),
+    [
+        (["runs/w2-1", "runs/w2-2"], "runs/w2"),
+        (["g-dimension-50_seed-1", "g-dimension-50_seed-10"], "g-dimension-50"),
+        (["g_seed-1_dimension-50", "g_seed-2_dimension-50"], "g_dimension-50"),
+        (["s,seed=1", "s,seed=2"], "s"),
+        (["1", "2"], "1"),
+        (["runs/1", "runs/2"], "runs/1"),
+        (["first", "second"], "first"),
+        (["a1b2", "a2b3"], "a1b2"),
+        (["a1", "a"], "a1"),
+    ],
+)
+def test_runs_of_several_seeds_are_named_without_them(names, joined) -> None:
+    assert comparison._without_seed(names) == joined
 
 
 def test_tests_given_are_taken_of_all_alike() -> None:

@@ -46,7 +46,8 @@ def test_no_other_page_has_examples() -> None:
 
 
 def test_nothing_else_is_public() -> None:
-    assert sorted(sg_train.__all__) == ["Config", "WordVectors", "train"]
+    names = ["Config", "Run", "SkipGram", "WordVectors", "train"]
+    assert sorted(sg_train.__all__) == names
     assert all(getattr(sg_train, name).__doc__ for name in sg_train.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Trainer'"):
         _ = sg_train.Trainer

@@ -1,44 +1,88 @@
-import numpy as np
+import csv
+import io
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sg_train.reports.labels import place_labels
+from sg_train.errors import SettingsError
+from sg_train.reports.labels import Labels, parse_groups, split_words_at_commas
 
-FRAME = (300.0, 200.0)
-points = st.lists(
-    st.tuples(st.floats(0, 300), st.floats(0, 200), st.integers(5, 80)),
-    min_size=1,
-    max_size=40,
+CELLS = st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters="\t"), min_size=1
 )
 
 
-@given(points)
-def test_no_label_lies_on_another_or_leaves_the_frame(rows) -> None:
-    places = np.array([row[:2] for row in rows])
-    sizes = np.array([(row[2], 12) for row in rows], dtype=float)
-    centres = place_labels(places, sizes, FRAME, gap=3)
-    shown = np.flatnonzero(~np.isnan(centres[:, 0]))
-    low, high = centres - sizes / 2, centres + sizes / 2
-    assert (low[shown] >= 0).all()
-    assert (high[shown] <= FRAME).all()
-    for i in shown:
-        for j in shown[shown > i]:
-            apart = (low[i] >= high[j]) | (low[j] >= high[i])
-            assert apart.any(), (i, j)
-    # Each label touches the neighbourhood of its point.
-    near = np.abs(centres[shown] - places[shown]) <= sizes[shown] / 2 + 3 * 3.5 + 1e-9
-    assert near.all()
+@given(st.dictionaries(CELLS, st.tuples(CELLS, CELLS), min_size=1), st.booleans())
+def test_a_table_is_read_back(table: dict[str, tuple[str, str]], tabs: bool) -> None:
+    out = io.StringIO()
+    if tabs:
+        lines = ["\t".join((word, *more)) for word, more in table.items()]
+        out.write("word\tlabel\tgroup\n" + "".join(f"{line}\n" for line in lines))
+    else:
+        rows = [("word", "label", "group"), *((w, *more) for w, more in table.items())]
+        csv.writer(out).writerows(rows)
+    Path("l").write_text(out.getvalue(), encoding="utf-8", newline="")
+    labels = Labels.load(Path("l"))
+    assert labels.names == {word: name for word, (name, _) in table.items()}
+    assert labels.groups == {word: group for word, (_, group) in table.items()}
 
 
-def test_the_first_choose_first() -> None:
-    places = np.full((30, 2), 50.0)
-    centres = place_labels(places, np.full((30, 2), 10.0), FRAME, gap=3)
-    assert not np.isnan(centres[:8]).any()
-    assert np.isnan(centres[-1]).any()
-    assert np.allclose(centres[0], (58, 50))
+def test_groups_and_a_header_may_be_missing() -> None:
+    Path("l").write_text("\ufeffSKU1\tRed shoes\n\nSKU2\t\tshoes\nSKU3\t \t \n")
+    labels = Labels.load(Path("l"))
+    assert labels.names == {"SKU1": "Red shoes", "SKU2": "SKU2", "SKU3": "SKU3"}
+    assert labels.groups == {"SKU2": "shoes"}
+    assert list(labels.columns) == ["label", "group"]
+    assert list(Labels({"a": "b"}).columns) == ["label"]
+    assert Labels().columns == {}
 
 
-def test_a_label_rather_covers_no_point() -> None:
-    places = np.array([[50.0, 50.0], [60.0, 50.0]])
-    centres = place_labels(places, np.full((2, 2), 10.0), FRAME, gap=3)
-    assert centres[0, 0] < 50
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("SKU1 Red\n", "l, line 1: 1 columns, expected a word, its label and"),
+        ("a\tb\nc\td\te\tf\n", "l, line 2: 4 columns, expected"),
+        ("\tb\n", "l, line 1: 2 columns, expected a word"),
+        ("a,b\nc,d\na,e\n", "l, line 3: 'a' is there twice; keep one row"),
+        ("word,label\n", "l: holds no labels"),
+        ("", "l: holds no labels"),
+        (b"\xff\t\xff\n", "cannot read l: it is not UTF-8"),
+    ],
+)
+def test_a_faulty_table_is_refused(content: str | bytes, complaint: str) -> None:
+    raw = content if isinstance(content, bytes) else content.encode()
+    Path("l").write_bytes(raw)
+    with pytest.raises(SettingsError, match=complaint):
+        Labels.load(Path("l"))
+
+
+def test_a_table_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match="cannot read l: No such file"):
+        Labels.load(Path("l"))
+
+
+def test_groups_are_words_under_a_name() -> None:
+    groups = parse_groups(["cities=Praha,Brno", 'money="1,000",Kč', "cities=Plzeň"])
+    assert groups == {"cities": ["Praha", "Brno", "Plzeň"], "money": ["1,000", "Kč"]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        (["cities"], "--group cities: expected a name and words, as in cities=Praha"),
+        (["=a,b"], "--group =a,b: expected a name"),
+        (["a="], "--group a=: expected a name"),
+        (["a=b,,c"], "--group a=b,,c: contains an empty word"),
+        (["a=b", "c=b"], "--group: 'b' is in a and in c; choose one"),
+    ],
+)
+def test_faulty_groups_are_refused(texts: list[str], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        parse_groups(texts)
+
+
+def test_an_open_quote_is_refused() -> None:
+    with pytest.raises(SettingsError, match="--words: unexpected end of data"):
+        split_words_at_commas('a,"b', "--words")

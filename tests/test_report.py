@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from sg_train.errors import MissingLibraryError
+from sg_train.reports.labels import Labels
 from sg_train.reports.report import write_report
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors
 from sg_train.vectors.evaluation import Score
+from sg_train.vectors.word_map import content_words
 from sg_train.vectors.word_vectors import WordVectors
 from tests.building import a_record
 from tests.conftest import Command
@@ -73,7 +75,7 @@ def test_of_a_run_it_has_settings_curves_and_figures(
     for expected in ("615</b> words of text", "0.00%</b> out of", "model.dimension"):
         assert expected in page
     assert re.search(r'class="total"><td>model.dimension\s*<td>8', page)
-    assert page.count("<svg") == 1
+    assert page.count('id="curves"') == 1
     assert "Scores" not in page
 
 
@@ -87,7 +89,48 @@ def test_a_run_without_its_records_still_makes_a_page(
     write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
     run.metrics_file.unlink()
     write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
-    assert "<svg" not in Path("r.html").read_text()
+    assert 'id="curves"' not in Path("r.html").read_text()
+
+
+def test_the_page_opens_on_content_words_and_knows_the_others(vectors) -> None:
+    write_report(Path("r.html"), vectors, [], title="t", table_words=50)
+    data = data_of(Path("r.html").read_text())
+    expected = content_words(vectors, 200)
+    found = [data["words"][row] for row in data["first"]]
+    assert found == [word for word in expected if word in vectors.words[:50]]
+    assert 3 < len(found) < 50
+    assert data["known"].split("\n") == vectors.words[50:]
+    assert data["labels"] == []
+
+
+def test_labels_stand_for_words_and_groups_colour_the_map(vectors) -> None:
+    word = content_words(vectors, 400)[3]
+    row = vectors.id(word)
+    labels = Labels({word: "<b>shoes"}, {word: "<i>group"})
+    write_report(Path("r.html"), vectors, [], title="t", table_words=50, labels=labels)
+    page = Path("r.html").read_text()
+    data = data_of(page)
+    assert dict(zip(data["words"], data["labels"], strict=True))[word] == "<b>shoes"
+    assert data["labels"].count("") == len(data["words"]) - 1
+    assert "<b>shoes" not in page
+    assert "&lt;i&gt;group</span>" in page
+    assert "other words</span>" in page
+    colours = {data["words"][row]: colour for row, _, _, colour in data["map"]}
+    assert colours[vectors.words[row]] == "#0072B2"
+    assert set(colours.values()) == {"#0072B2", "#888888"}
+
+
+def test_only_settings_that_differ_are_unfolded(sg_train: Command, text: Path) -> None:
+    small = ("--set", "model.dimension=8")
+    assert sg_train("train", "--corpus", text, "--out", "r", *small).exit_code == 0
+    made = sg_train("report", "r", "-o", "r.html", "--title", "Mine & ours")
+    assert made.exit_code == 0
+    page = Path("r.html").read_text()
+    assert "<h1>Mine &amp; ours</h1>" in page
+    shown, folded = page.split("<details>")
+    assert re.search(r"<td>model.dimension\s*<td>8", shown)
+    assert "sampling.negatives" not in shown
+    assert "sampling.negatives" in folded
 
 
 def test_an_extended_run_makes_a_page(sg_train: Command, text: Path) -> None:
@@ -155,7 +198,25 @@ def test_the_page_works_in_a_browser(browser: Any, vectors: WordVectors) -> None
     assert box.get_property("value") == neighbour
     box.clear()
     box.send_keys("nothing")
-    assert "not among" in browser.find_element("id", "found").text
+    assert "no such word" in browser.find_element("id", "found").text
+    box.clear()
+    box.send_keys(vectors.words[400])
+    found = browser.find_element("id", "found").text
+    assert (
+        found
+        == f"{vectors.words[400]} has a vector, but its neighbours are not on "
+        + ("this page")
+    )
+    box.clear()
+    box.send_keys("wab")
+    saved = run(
+        "const made = [];"
+        "URL.createObjectURL = (blob) => { made.push(blob); return '#'; };"
+        "document.getElementById('save').click(); return made[0].text();"
+    )
+    head, *rows = saved.splitlines()
+    assert head == "word\tneighbor\tcosine"
+    assert rows == [f"wab\t{word}\t{c:.2f}" for word, c in vectors.neighbors("wab")]
 
     canvas = browser.find_element("id", "canvas")
     run("arguments[0].scrollIntoView()", canvas)

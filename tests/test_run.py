@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,13 @@ def test_a_stop_at_the_end_changes_nothing(text: Path) -> None:
 def test_only_true_stops(text: Path) -> None:
     answers: list[Any] = [None, 1, "stop"]
     for answer in answers:
-        run = train(
-            config(text), "r", overwrite=True, on_progress=lambda _, a=answer: a
-        )
+        say = partial(_say, answer)
+        run = train(config(text), "r", overwrite=True, on_progress=say)
         assert run.is_done
+
+
+def _say(answer: Any, _: dict[str, Any]) -> Any:
+    return answer
 
 
 def test_a_fault_in_on_progress_is_raised(text: Path) -> None:

@@ -10,7 +10,7 @@ from sg_train.config import Config, SweepConfig
 from sg_train.errors import OutputError, SettingsError, TrainingError
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.vectors import load_run_vectors
-from sg_train.training.sweep import Point, choose, point_name, train_sweep
+from sg_train.training.sweep import Point, choose, point_name, sweep_of, train_sweep
 from sg_train.training.train import train
 
 grids = st.dictionaries(
@@ -47,9 +47,9 @@ def test_points_are_named_by_what_differs() -> None:
         }
     )
     settings = {key: values[-1] for key, values in sweep.values.items()}
-    name = "dimension=50,training.seed=1,sweep_.seed=2,paths=no2"
+    name = "dimension-50_training.seed-1_sweep_.seed-2_paths-no2"
     assert point_name(settings, sweep) == name
-    assert point_name({"corpus.paths": "a/b"}, sweep) == "paths=no1"
+    assert point_name({"corpus.paths": "a/b"}, sweep) == "paths-no1"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def config(text: Path) -> Config:
 
 def test_every_point_is_a_run_with_its_settings(config: Config) -> None:
     points = train_sweep(config, Path("runs/s"))
-    names = ["s-learning_rate=1e-2,dimension=3", "s-learning_rate=0.05,dimension=3"]
+    names = ["s-learning_rate-1e-2_dimension-3", "s-learning_rate-0.05_dimension-3"]
     assert [point.out.name for point in points] == names
     for point, rate in zip(points, (0.01, 0.05), strict=True):
         of_run = RunDirectory(point.out).load_config()
@@ -142,7 +142,7 @@ def test_another_experiments_runs_are_left_alone(config: Config, text: Path) -> 
         ("{training.epochs: []}", "cannot be swept"),
         ("{sweep.seed: [1]}", "cannot be swept"),
         ("[1]", "sweep.values: .*dictionary"),
-        ("{training.seed: [1, 01]}", "s-seed=01 is the same run as an earlier point"),
+        ("{training.seed: [1, 01]}", "s-seed-01 is the same run as an earlier point"),
         (
             "{training.engine: [fused], model.max_norm: [null, 1]}",
             "max_norm: the fused engine does not measure rows",
@@ -188,3 +188,58 @@ def test_a_sweep_without_bounds_is_refused(config: Config) -> None:
     endless = config.with_settings({"sweep.values": values})
     with pytest.raises(SettingsError, match="19800 combinations, but at most 10000"):
         train_sweep(endless, Path("s"))
+
+
+def test_a_share_of_the_points_is_trained(config: Config) -> None:
+    values = "sweep.values={training.seed: [1, 2, 3, 4, 5]}"
+    swept = Config.load(Path("c.yaml"), [values])
+    names = ["s-seed-2", "s-seed-4"]
+    points = train_sweep(swept, Path("s"), share=(2, 2))
+    assert [point.out.name for point in points] == names
+    assert sorted(path.name for path in Path().glob("s-*")) == names
+    both = [train_sweep(swept, Path("s"), share=(k, 2)) for k in (1, 2)]
+    assert [point.is_done for points in both for point in points] == [
+        *(False, False, False),
+        *(True, True),
+    ]
+
+
+def test_a_sweep_of_an_earlier_version_goes_on(config: Config) -> None:
+    points = train_sweep(config, Path("s"))
+    old = Path("s-learning_rate=1e-2,dimension=3")
+    points[0].out.rename(old)
+    again = train_sweep(config, Path("s"))
+    assert [point.out for point in again] == [old, points[1].out]
+    assert all(point.is_done for point in again)
+
+
+def test_a_grid_and_seeds_are_given_as_text() -> None:
+    base = Config().with_settings({"sweep.values": {"training.seed": ["9"]}})
+    grid = ["model.dimension=16,32", "model.ngrams=[3, 6],null"]
+    assert sweep_of(base, grid, "1-2, 7,2").sweep.values == {
+        "training.seed": ["1", "2", "7"],
+        "model.dimension": ["16", "32"],
+        "model.ngrams": [["3", "6"], "null"],
+    }
+    assert sweep_of(base, ["sampling.window=5"]).sweep.values == {
+        "training.seed": ["9"],
+        "sampling.window": ["5"],
+    }
+    assert sweep_of(Config()) == Config()
+
+
+@pytest.mark.parametrize(
+    ("grid", "seeds", "complaint"),
+    [
+        ("model.dimension", None, "--grid model.dimension: expected values separated"),
+        ("model.dimension=", None, "--grid model.dimension=: expected values"),
+        ("model.dimension=[1", None, "--grid .*: expected values"),
+        (None, "1-", "--seeds 1-: expected numbers and ranges, as in 1-3"),
+        (None, "3-1", "--seeds 3-1: expected"),
+        (None, "1-99999", "--seeds 1-99999: expected"),
+        (None, "", "--seeds : expected"),
+    ],
+)
+def test_a_faulty_grid_is_refused(grid, seeds, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        sweep_of(Config(), [grid] if grid else [], seeds)

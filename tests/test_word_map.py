@@ -68,7 +68,36 @@ def test_clusters_are_found_and_numbered_by_frequency(vectors: WordVectors) -> N
         others = set(clusters.tolist()) - of_bundle
         assert not of_bundle & set(clusters[(bundle + 1) % 3 :: 3].tolist())
         assert others
-    assert len(set(make_map(vectors, vectors.words[:12]).clusters)) == 1
+    few = make_map(vectors, [w for w in vectors.words if w[0] in "xy"][:10])
+    assert len(few.titles) == len(set(few.clusters)) == 2
+    assert len(set(make_map(vectors, vectors.words[:3]).clusters)) == 1
+
+
+def test_clusters_are_named_by_their_most_central_words(vectors: WordVectors) -> None:
+    word_map = make_map(vectors, vectors.words)
+    points = vectors.normalized().matrix
+    for number, title in enumerate(word_map.titles):
+        rows = np.flatnonzero(word_map.clusters == number)
+        near = points[rows] @ points[rows].mean(axis=0)
+        best = rows[np.argsort(-near, kind="stable")[:3]]
+        assert title == [word_map.words[row] for row in best]
+
+
+def test_groups_decide_the_colours(vectors: WordVectors) -> None:
+    groups = {"absent": "none", "YAAA": "second", "zaaa": "first", "xaaa": "second"}
+    spelled = WordVectors(
+        vectors.words, vectors.matrix, lambda word: [word.lower(), word]
+    )
+    word_map = make_map(spelled, ["xaaa", "yaaa", "zaaa", "xbbb"], groups=groups)
+    assert word_map.titles == [["second"], ["first"]]
+    assert dict(zip(word_map.words, word_map.clusters.tolist(), strict=True)) == {
+        "xaaa": 0,
+        "yaaa": 0,
+        "zaaa": 1,
+        "xbbb": -1,
+    }
+    without = make_map(spelled, vectors.words, groups={"absent": "none"})
+    assert min(without.clusters) == 0
 
 
 def test_tsne_keeps_bundles_together(vectors: WordVectors) -> None:

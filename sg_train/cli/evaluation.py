@@ -1,17 +1,18 @@
 """Commands that evaluate and draw: evaluate, compare, plot, report."""
 
-import csv
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sg_train.choices import TableFormat
 from sg_train.cli.app import EVALUATE, app
 from sg_train.cli.options import (
     Analogies,
     AsJson,
+    LabelsOption,
     MatrixOption,
     Method,
     Restrict,
@@ -20,6 +21,7 @@ from sg_train.cli.options import (
     Vectors,
     check_replaceable,
     is_run,
+    load_labels,
     load_vectors,
     open_run,
     read_tests,
@@ -28,6 +30,10 @@ from sg_train.cli.options import (
 )
 from sg_train.errors import SettingsError
 from sg_train.wording import listed
+
+if TYPE_CHECKING:
+    from sg_train.choices import Matrix
+    from sg_train.errors import SgTrainError
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,6 +93,20 @@ def compare(
         str | None,
         typer.Option(help="Column to sort by; by default the first score."),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Columns to show, separated by commas: run, seeds, settings such as "
+            "model.dimension, loss, words_per_second, names of tests.",
+        ),
+    ] = None,
+    form: Annotated[
+        TableFormat,
+        typer.Option(
+            "--format", help="Format; csv has means and spreads in separate columns."
+        ),
+    ] = "tsv",
     as_json: AsJson = False,
 ) -> None:
     """Compare runs in one table: settings that differ, loss, words/s and scores.
@@ -96,7 +116,13 @@ def compare(
     the scores that the runs recorded while training.
     """
     from sg_train.reports.comparison import compare as compare_all
-    from sg_train.reports.comparison import differing_settings, figure_names
+    from sg_train.reports.table_text import (
+        chosen_columns,
+        rows_of,
+        to_csv,
+        to_latex,
+        to_markdown,
+    )
     from sg_train.vectors.evaluation import Evaluation
 
     evaluation = None
@@ -107,20 +133,19 @@ def compare(
             similarity or [], analogies or [], restrict=restrict
         )
     entries = compare_all(paths, evaluation, sort)
-    if as_json:
+    if as_json or form == "json":
+        if columns is not None:
+            raise SettingsError(
+                "--columns: cannot be combined with JSON, which has all"
+            )
         show([asdict(entry) for entry in entries], as_json=True)
         return
-    differing, figures = differing_settings(entries), figure_names(entries)
-    rows: list[dict[str, Any]] = [
-        {
-            "run": entry.name,
-            "seeds": entry.seeds,
-            **{key: entry.settings.get(key) for key in differing},
-            **{name: entry.figures.get(name) for name in figures},
-        }
-        for entry in entries
-    ]
-    show(rows, as_json=False, heading=True)
+    rows = rows_of(entries, chosen_columns(entries, columns))
+    texts = {"markdown": to_markdown, "latex": to_latex, "csv": to_csv}
+    if form in texts:
+        typer.echo(texts[form](rows), nl=False)
+    else:
+        show(rows, as_json=False, heading=True)
 
 
 @app.command(
@@ -128,7 +153,13 @@ def compare(
     epilog="Example: sg-train plot runs/example --curves -o curves.svg",
 )
 def plot(
-    vectors: Vectors,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="VECTORS",
+            help="A run directory or a vector file; several with --x.",
+        ),
+    ],
     *,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Picture to write: .png, .svg or .pdf.")
@@ -143,74 +174,137 @@ def plot(
     count: Annotated[
         int, typer.Option(min=3, max=2000, help="Number of words to draw.")
     ] = 120,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WORDS",
+            help="Words to draw in a colour of their own, as in cities=Praha,Brno; can "
+            "be repeated.",
+        ),
+    ] = None,
+    labels: LabelsOption = None,
+    title: Annotated[str, typer.Option(help="Title of the picture.")] = "",
     curves: Annotated[
         bool,
         typer.Option(
             "--curves", help="Draw loss, learning rate and scores of the run instead."
         ),
     ] = False,
+    x: Annotated[
+        str | None,
+        typer.Option(help="Draw --y of several runs against this setting instead."),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option(help="A figure of runs: loss, held_out_loss or a test's name."),
+    ] = None,
     tsne: Annotated[
         bool, typer.Option("--tsne", help="Use t-SNE instead of PCA.")
     ] = False,
     strict: Strict = False,
     matrix: MatrixOption = None,
 ) -> None:
-    """Draw a map of words, or the training curves of a run.
+    """Draw a map of words, the training curves of a run, or a figure of many runs.
 
     If --words is not given, the map shows frequent words with long vectors, which tend
     to be content words. Words without a vector are named at the end, and the exit code
     is then 1.
     """
-    from sg_train.reports.drawing import (
-        check_picture,
-        draw_curves,
-        draw_map,
-        save_figure,
-    )
-    from sg_train.runs.metrics import load_metrics
-    from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
+    from sg_train.reports.drawing import check_picture, save_figure
 
-    check_picture(out, is_map=not curves, tsne=tsne)
+    is_map = not curves and x is None and y is None
+    of_map = (words, group, labels, matrix, tsne or None)
+    if not is_map and any(option is not None for option in of_map):
+        raise SettingsError(
+            "--curves, --x: cannot be combined with --words, --group, --labels, --tsne "
+            "or --matrix"
+        )
+    if len(paths) > 1 and x is None:
+        raise SettingsError("VECTORS: one run or file, except with --x and --y")
+    check_picture(out, is_map=is_map, tsne=tsne)
     check_replaceable(out, b"\x89PNG", b"<?xml", b"%PDF")
-    if curves:
-        if words is not None or tsne or matrix:
-            raise SettingsError(
-                "--curves: cannot be combined with --words, --tsne or --matrix"
-            )
-        lines = load_metrics(open_run(vectors).metrics_file)
-        save_figure(draw_curves(lines, str(vectors)), out)
-        _warn_of_boxes(out, [str(vectors)])
+    if is_map:
+        missing = _plot_map(
+            *(paths[0], out, title, words, group, labels),
+            count=count,
+            strict=strict,
+            tsne=tsne,
+            matrix=matrix,
+        )
+        if missing:
+            raise missing
         return
-    loaded = load_vectors(vectors, matrix)
-    missing = None
-    if words is None:
-        chosen = content_words(loaded, count)
+    if curves and (x or y):
+        raise SettingsError("--curves: cannot be combined with --x or --y")
+    if curves:
+        from sg_train.reports.curve_drawing import draw_curves
+        from sg_train.runs.metrics import load_metrics
+
+        lines = load_metrics(open_run(paths[0]).metrics_file)
+        title = title or str(paths[0])
+        figure = draw_curves(lines, title)
     else:
-        asked = _split_list(words)
+        from sg_train.reports.sweep_drawing import draw_sweep
+
+        if x is None or y is None:
+            raise SettingsError(
+                "--x, --y: give both, as in --x model.dimension --y loss"
+            )
+        figure = draw_sweep(paths, x, y, title)
+    save_figure(figure, out)
+    _warn_of_boxes(out, [title])
+
+
+def _plot_map(
+    path: Path,
+    out: Path,
+    title: str,
+    words: str | None,
+    group: list[str] | None,
+    labels: Path | None,
+    *,
+    count: int,
+    strict: bool,
+    tsne: bool,
+    matrix: "Matrix | None",
+) -> "SgTrainError | None":
+    """Draw a map of words, and return an error that names those without a vector."""
+    from sg_train.reports.drawing import save_figure
+    from sg_train.reports.labels import parse_groups, split_words_at_commas
+    from sg_train.reports.map_drawing import draw_map
+    from sg_train.vectors.word_map import (
+        LEAST_WORDS,
+        Projection,
+        content_words,
+        make_map,
+    )
+
+    known = load_labels(labels)
+    grouped = parse_groups(group or ())
+    loaded = load_vectors(path, matrix)
+    asked = (
+        split_words_at_commas(words, f"--words {words}") if words is not None else []
+    )
+    asked += [word for of_group in grouped.values() for word in of_group]
+    missing = None
+    if asked:
         chosen, missing = split_known(loaded, asked, strict=strict)
         if missing and len(chosen) < LEAST_WORDS:
             raise missing
-    word_map = make_map(loaded, chosen, "tsne" if tsne else "pca")
-    figure, left_out = draw_map(word_map)
+    else:
+        chosen = content_words(loaded, count)
+    groups = {word: name for name, some in grouped.items() for word in some}
+    have_vectors = frozenset(chosen)
+    groups = {word: name for word, name in groups.items() if word in have_vectors}
+    kind: Projection = "tsne" if tsne else "pca"
+    word_map = make_map(loaded, chosen, kind, groups={**known.groups, **groups})
+    figure, left_out = draw_map(word_map, title, known)
     save_figure(figure, out)
-    _warn_of_boxes(out, word_map.words)
+    _warn_of_boxes(out, [title, *map(known.name, word_map.words)])
     if left_out:
         some = listed(left_out, 10)
         _LOG.warning("%s: no room for %d labels: %s", out, len(left_out), some)
-    if missing:
-        raise missing
-
-
-def _split_list(words: str) -> list[str]:
-    """Split words at commas, except inside double quotes."""
-    try:
-        rows = list(csv.reader([words], skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise SettingsError(f"--words {words}: {error}") from error
-    asked = [word.strip() for row in rows for word in row]
-    if not asked or not all(asked):
-        raise SettingsError(f"--words {words}: contains an empty word")
-    return asked
+    return missing
 
 
 def _warn_of_boxes(out: Path, texts: list[str]) -> None:
@@ -240,6 +334,10 @@ def report(
     similarity: Similarity = None,
     analogies: Analogies = None,
     restrict: Restrict = None,
+    title: Annotated[
+        str | None, typer.Option(help="Heading of the page; by default VECTORS.")
+    ] = None,
+    labels: LabelsOption = None,
     matrix: MatrixOption = None,
 ) -> None:
     """Write a self-contained HTML page about a run or a vector file.
@@ -253,4 +351,6 @@ def report(
     run = open_run(vectors) if is_run(vectors) else None
     evaluation = read_tests(vectors, similarity, analogies, restrict)
     loaded = load_vectors(vectors, matrix)
-    write_report(out, loaded, evaluation(loaded), title=str(vectors), run=run)
+    named = load_labels(labels)
+    title = title or str(vectors)
+    write_report(out, loaded, evaluation(loaded), title=title, run=run, labels=named)

@@ -8,11 +8,13 @@ import typer
 from sg_train.choices import ExportFormat, NumberType, OnBadRows
 from sg_train.cli.app import EXPORT, app
 from sg_train.cli.options import (
+    LabelsOption,
     MatrixOption,
     OverwriteFile,
     Vectors,
     check_free,
     is_run,
+    load_labels,
     load_vectors,
     open_run,
 )
@@ -73,6 +75,7 @@ def export(
             "of the text), or equally with 0; by default 0.0001.",
         ),
     ] = None,
+    labels: LabelsOption = None,
     matrix: MatrixOption = None,
     errors: Annotated[
         OnBadRows,
@@ -91,14 +94,7 @@ def export(
     if str(out) == "-":
         raise SettingsError("OUT: cannot be standard output; name a file")
     form = form or _default_format(vectors, out)
-    if sif is not None and form != "sentence-transformers":
-        raise SettingsError("--sif: only for --format sentence-transformers")
-    if form == "sentence-transformers" and (
-        dtype != "float32" or precision is not None
-    ):
-        raise SettingsError(
-            "--format sentence-transformers: takes no --dtype or --precision"
-        )
+    _check_options(form, sif, labels, dtype, precision)
     check_free(out, overwrite=overwrite)
     loaded, missing = _some(load_vectors(vectors, matrix, errors), top, only)
     loaded = loaded.normalized() if unit else loaded
@@ -107,10 +103,38 @@ def export(
 
         run = open_run(vectors) if is_run(vectors) else None
         export_sentence_model(loaded, out, run, sif)
+    elif labels is not None:
+        from sg_train.vectors.formats.projector import save_projector
+
+        columns = {
+            name: [of_word.get(word, "") for word in loaded.words]
+            for name, of_word in load_labels(labels).columns.items()
+        }
+        save_projector(loaded.words, loaded.matrix, out, columns)
     else:
         loaded.save(out, form, dtype=dtype, precision=precision)
     if missing:
         raise missing
+
+
+def _check_options(
+    form: ExportFormat,
+    sif: float | None,
+    labels: Path | None,
+    dtype: NumberType,
+    precision: int | None,
+) -> None:
+    """Refuse options that a format does not have."""
+    if sif is not None and form != "sentence-transformers":
+        raise SettingsError("--sif: only for --format sentence-transformers")
+    if form == "sentence-transformers" and (
+        dtype != "float32" or precision is not None
+    ):
+        raise SettingsError(
+            "--format sentence-transformers: takes no --dtype or --precision"
+        )
+    if labels is not None and form != "projector":
+        raise SettingsError("--labels: only for --format projector")
 
 
 def _default_format(vectors: Path, out: Path) -> ExportFormat:

@@ -14,6 +14,7 @@ from sg_train.cli.options import (
     FromFile,
     FromWords,
     Header,
+    LabelsOption,
     MatrixOption,
     Method,
     OutTable,
@@ -24,6 +25,7 @@ from sg_train.cli.options import (
     asked_questions,
     check_table,
     known_questions,
+    load_labels,
     load_vectors,
     show,
     show_table,
@@ -32,6 +34,7 @@ from sg_train.cli.options import (
 from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
+    from sg_train.reports.labels import Labels
     from sg_train.vectors.word_vectors import Neighbors, WordVectors
 
 _LOG = logging.getLogger(__name__)
@@ -67,29 +70,40 @@ def neighbors(
         bool, typer.Option("--wide", help="Show all neighbours of a word in one row.")
     ] = False,
     header: Header = False,
+    labels: LabelsOption = None,
     strict: Strict = False,
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the nearest neighbours of each word: WORD, NEIGHBOUR, COSINE.
 
-    Words without a vector are named at the end, and the exit code is then 1.
+    With --labels, the label of the neighbour and, if known, its group follow. Words
+    without a vector are named at the end, and the exit code is then 1. Without words on
+    a terminal, a prompt asks for them.
     """
-    chosen = _chosen(words, file, everything=everything, together=together)
+    asks = not (words or file or everything or out) and _is_terminal()
+    chosen = (
+        [] if asks else _chosen(words, file, everything=everything, together=together)
+    )
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
+    named = load_labels(labels)
     loaded = load_vectors(vectors, matrix)
+    if asks:
+        _ask(loaded, top, restrict, named)
+        return
     known, missing = None, None
     if chosen is not None:
         known, missing = split_known(loaded, chosen, strict=strict)
     if known is not None and (together or not (file or out or wide)):
-        questions = (
-            [(known, {})] if together else [([word], {"word": word}) for word in known]
+        rows = (
+            _rows(loaded, known, top, restrict, named)
+            if together
+            else [
+                {"word": word, **row}
+                for word in known
+                for row in _rows(loaded, word, top, restrict, named)
+            ]
         )
-        rows = [
-            {**first, "neighbor": neighbor, "cosine": cosine}
-            for question, first in questions
-            for neighbor, cosine in loaded.neighbors(question, top, restrict=restrict)
-        ]
         show_table(rows, out, as_json=as_json, heading=header)
         count = len(rows)
     else:
@@ -102,6 +116,7 @@ def neighbors(
             wide=wide,
             header=header,
             as_json=as_json,
+            labels=named,
         )
     if not count:
         _LOG.warning(
@@ -111,6 +126,43 @@ def neighbors(
         )
     if missing:
         raise missing
+
+
+def _rows(
+    vectors: "WordVectors",
+    question: str | list[str],
+    top: int,
+    restrict: int | None,
+    labels: "Labels",
+) -> list[dict[str, object]]:
+    """Return the answers to one question as rows of a table."""
+    return [
+        {
+            "neighbor": neighbor,
+            "cosine": cosine,
+            **{name: of_word.get(neighbor) for name, of_word in labels.columns.items()},
+        }
+        for neighbor, cosine in vectors.neighbors(question, top, restrict=restrict)
+    ]
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _ask(
+    vectors: "WordVectors", top: int, restrict: int | None, labels: "Labels"
+) -> None:
+    """Answer questions at a prompt."""
+    from sg_train.cli.prompt import run_prompt
+
+    def answer(question: str) -> None:
+        # A phrase is one word if it has a vector; else its words are asked together.
+        is_word = vectors.get(question) is not None
+        words = question if is_word else question.split()
+        show(_rows(vectors, words, top, restrict, labels), as_json=False)
+
+    run_prompt(vectors.words, answer)
 
 
 def _chosen(
@@ -146,6 +198,7 @@ def _write_batches(
     wide: bool,
     header: bool,
     as_json: bool,
+    labels: "Labels",
 ) -> int:
     """Write neighbours and return how many there are."""
     from sg_train.reports.tables import neighbor_tables, save_table, write_text
@@ -158,7 +211,7 @@ def _write_batches(
             count += int((batch.rows >= 0).sum())
             yield batch
 
-    tables = neighbor_tables(vectors, counted(), wide=wide)
+    tables = neighbor_tables(vectors, counted(), wide=wide, labels=labels)
     if out is not None:
         save_table(out, tables)
     elif as_json or sys.stdout.isatty():

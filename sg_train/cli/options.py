@@ -14,6 +14,7 @@ from sg_train.wording import listed, printable
 
 if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
+    from sg_train.reports.labels import Labels
     from sg_train.runs.directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
     from sg_train.vectors.word_vectors import WordVectors
@@ -97,6 +98,14 @@ OutTable = Annotated[
 Header = Annotated[
     bool, typer.Option("--header", help="Print the names of the columns first.")
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        help="Table of words, labels to show for them and, if known, groups, separated "
+        "by tabs or commas.",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Do nothing if a word has no vector.")
 ]
@@ -119,6 +128,13 @@ def load_vectors(
             "vector file; leave the option out"
         )
     return WordVectors.load(path, errors)
+
+
+def load_labels(path: Path | None) -> "Labels":
+    """Read the labels of words, if a file is given."""
+    from sg_train.reports.labels import Labels
+
+    return Labels() if path is None else Labels.load(path)
 
 
 def split_known(

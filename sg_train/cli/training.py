@@ -56,21 +56,42 @@ def train(
         Path | None,
         typer.Option(help="Run directory; by default runs/ and the config's name."),
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SECTION.KEY=VALUES",
+            help="Train a run for each of these values, separated by commas; can be "
+            "repeated, for all combinations.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Train a run for each of these seeds, as in 1-3 or 1,5,7."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Of such runs, train the k-th of n shares, as in 3/12, one per job.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train vectors from text and save them in a run directory.
 
-    If the config has a `sweep` section, train one run after another, in directories
-    named after --out.
+    With --grid, --seeds or a `sweep` section in the config, train one run after
+    another, in directories named after --out.
     """
     if init_from is not None:
         asked = f"model.init_from={_quoted(init_from)}"
         overrides = [*(overrides or ()), asked]
     settings = _load_config(config, overrides, corpus)
     directory = out or _default_run(config, settings)
-    if settings.sweep.values:
-        _train_sweep(settings, directory, overwrite=overwrite)
+    if settings.sweep.values or grid or seeds is not None:
+        _train_sweep(settings, directory, grid, seeds, only, overwrite=overwrite)
         return
+    if only is not None:
+        raise SettingsError(f"--only {only}: needs --grid, --seeds or a sweep")
 
     from sg_train.training.train import train as train_run
 
@@ -237,10 +258,20 @@ def _log_trained(run: Path) -> None:
     _LOG.info("%s: trained; try sg-train neighbors %s WORD", run, quoted)
 
 
-def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> None:
-    from sg_train.training.sweep import train_sweep
+def _train_sweep(
+    settings: "Config",
+    directory: Path,
+    grid: list[str] | None,
+    seeds: str | None,
+    only: str | None,
+    *,
+    overwrite: bool,
+) -> None:
+    from sg_train.training.sweep import sweep_of, train_sweep
 
-    points = train_sweep(settings, directory, overwrite=overwrite)
+    settings = sweep_of(settings, grid or (), seeds)
+    share = _share(only)
+    points = train_sweep(settings, directory, overwrite=overwrite, share=share)
     done = sum(point.is_done for point in points)
     _LOG.info(
         "%d runs trained, %d of them earlier; compare them with sg-train compare %s-*",
@@ -248,6 +279,18 @@ def _train_sweep(settings: "Config", directory: Path, *, overwrite: bool) -> Non
         done,
         directory,
     )
+
+
+def _share(only: str | None) -> tuple[int, int]:
+    """Return k and n, given as `k/n`."""
+    if only is None:
+        return 1, 1
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", only)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise SettingsError(
+            f"--only {only}: expected a share such as 3/12, from 1/12 to 12/12"
+        )
+    return int(found[1]), int(found[2])
 
 
 def _load_config(

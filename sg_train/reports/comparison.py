@@ -1,5 +1,6 @@
 """Side-by-side comparison of runs and vector files."""
 
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from sg_train.vectors.word_vectors import WordVectors
 
 _SEED = "training.seed"
 _NOT_OF_THE_EXPERIMENT = ("checkpoint.", "evaluation.", "export.format", "sweep.")
+_OF_SEED = re.compile(r"[-_,. ]*(seed)?[-_=]*$")
 _UNFINISHED = " (unfinished)"
 _COLUMNS = ("run", "seeds", HELD_OUT_LOSS, "loss", "words_per_second")
 
@@ -47,7 +49,7 @@ class Entry:
     """A run, several runs that differ only in their seed, or a vector file.
 
     Attributes:
-        name: the path; for several runs, that of the first.
+        name: the path; for several runs, without the seed.
         seeds: number of runs.
         settings: by dotted key; empty for a vector file.
         figures: `loss`, `held_out_loss`, `words_per_second` and the score on each test,
@@ -192,7 +194,28 @@ def _join(group: list[Entry]) -> Entry:
         values = [e.figures[name].mean for e in group if name in e.figures]
         spread = statistics.stdev(values) if len(values) > 1 else None
         figures[name] = Figure(statistics.fmean(values), spread)
-    return replace(first, seeds=len(group), figures=figures)
+    name = _without_seed([entry.name for entry in group])
+    return replace(first, name=name, seeds=len(group), figures=figures)
+
+
+def _without_seed(names: Sequence[str]) -> str:
+    """Return what is common to names of runs that differ in their seed.
+
+    >>> _without_seed(["runs/d-50_seed-1_x", "runs/d-50_seed-12_x"])
+    'runs/d-50_x'
+    """
+    parts = [re.split(r"(\d+)", name) for name in names]
+    if len(set(map(len, parts))) > 1:
+        return names[0]
+    differing = [
+        at for at, part in enumerate(zip(*parts, strict=True)) if len({*part}) > 1
+    ]
+    if len(differing) != 1 or not parts[0][differing[0]].isdigit():
+        return names[0]
+    (at,) = differing
+    before, after = "".join(parts[0][:at]), "".join(parts[0][at + 1 :])
+    name = _OF_SEED.sub("", before) + after
+    return names[0] if name in ("", after) or name.endswith("/") else name
 
 
 def _is_better_low(name: str) -> bool:

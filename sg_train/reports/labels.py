@@ -1,54 +1,133 @@
-"""Placement of labels beside points, without overlaps."""
+"""Names and groups for words that say little, such as the numbers of items."""
 
-import numpy as np
-from numpy.typing import NDArray
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_DISTANCES = (1.0, 2.0, 3.5)
+from sg_train.errors import SettingsError
+from sg_train.system.files import read_regular
+
+_HEAD = "word"
 
 
-def place_labels(
-    points: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    frame: tuple[float, float],
-    gap: float,
-) -> NDArray[np.float64]:
-    """Find a place for each label beside its point; earlier labels choose first.
+@dataclass(frozen=True)
+class Labels:
+    """What to show for words, and the groups that they belong to.
+
+    Attributes:
+        names: the label of a word.
+        groups: the group of a word.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, file: Path) -> "Labels":
+        """Read a table of words, labels and, if known, groups.
+
+        Columns are separated by tabs, or by commas if the first line has no tab. A
+        first row that begins with `word` is a header.
+
+        Raises:
+            SettingsError: the file cannot be read, a row has another number of columns,
+                or a word occurs twice.
+        """
+        try:
+            text = read_regular(file).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise SettingsError(f"cannot read {file}: {reason}") from error
+        lines = text.splitlines()
+        tabs = bool(lines) and "\t" in lines[0]
+        rows = (
+            csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            if tabs
+            else csv.reader(lines)
+        )
+        names: dict[str, str] = {}
+        groups: dict[str, str] = {}
+        for row in rows:
+            if not any(row) or (rows.line_num == 1 and row[0].lower() == _HEAD):
+                continue
+            where = f"{file}, line {rows.line_num}"
+            if not (2 <= len(row) <= 3 and row[0]):
+                raise SettingsError(
+                    f"{where}: {len(row)} columns, expected a word, its label and, if "
+                    "there are groups, its group, separated by tabs or commas"
+                )
+            word, name, group = (cell.strip() for cell in [*row, ""][:3])
+            if word in names:
+                raise SettingsError(f"{where}: {word!r} is there twice; keep one row")
+            names[word] = name or word
+            if group:
+                groups[word] = group
+        if not names:
+            raise SettingsError(f"{file}: holds no labels")
+        return cls(names, groups)
+
+    @property
+    def columns(self) -> dict[str, Mapping[str, str]]:
+        """What a table of words has in addition: labels and groups, by heading."""
+        columns = {"label": self.names, "group": self.groups}
+        return {name: of_word for name, of_word in columns.items() if of_word}
+
+    def name(self, word: str) -> str:
+        """Return the label of a word, or the word itself.
+
+        >>> Labels({"a": "apple"}).name("a"), Labels().name("a")
+        ('apple', 'a')
+        """
+        return self.names.get(word, word)
+
+
+def parse_groups(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Return the words of groups given as `name=word,word`.
+
+    Raises:
+        SettingsError: a text is something else, or a word is in two groups.
+
+    >>> parse_groups(["cities=Praha,Brno"])
+    {'cities': ['Praha', 'Brno']}
+    """
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, _, words = text.partition("=")
+        found = split_words_at_commas(words, f"--group {text}") if words else []
+        if not (name and found):
+            raise SettingsError(
+                f"--group {text}: expected a name and words, as in cities=Praha,Brno"
+            )
+        groups.setdefault(name, []).extend(found)
+    seen: dict[str, str] = {}
+    for name, words_of_group in groups.items():
+        for word in words_of_group:
+            if seen.setdefault(word, name) != name:
+                raise SettingsError(
+                    f"--group: {word!r} is in {seen[word]} and in {name}; choose one"
+                )
+    return groups
+
+
+def split_words_at_commas(words: str, option: str) -> list[str]:
+    """Split words at commas, except inside double quotes.
 
     Args:
-        points: (n, 2) positions of the points.
-        sizes: (n, 2) width and height of the labels.
-        frame: width and height of the picture, from (0, 0); labels stay inside.
-        gap: least distance from a point to its label, in the same units.
+        words: the text.
+        option: where it comes from, for messages.
 
-    Returns:
-        (n, 2) float64, the labels' centres; NaN for labels that did not fit.
+    Raises:
+        SettingsError: a quote does not end, or a word is empty.
 
-    >>> point, size = np.array([[5.0, 5.0]]), np.array([[2.0, 2.0]])
-    >>> place_labels(point, size, (10, 10), 1.0)
-    array([[7., 5.]])
+    >>> split_words_at_commas('gold,"1,000"', "--words")
+    ['gold', '1,000']
     """
-    centres = np.full((len(points), 2), np.nan)
-    lows = np.empty((0, 2))
-    highs = np.empty((0, 2))
-    for number, (point, size) in enumerate(zip(points, sizes, strict=True)):
-        candidates = np.array(
-            [
-                point + np.array(direction) * (size / 2 + gap * distance)
-                for distance in _DISTANCES
-                for direction in _DIRECTIONS
-            ]
-        )
-        low, high = candidates - size / 2, candidates + size / 2
-        fits = (low >= 0).all(axis=1) & (high <= frame).all(axis=1)
-        over = (low[:, None] < highs) & (high[:, None] > lows)
-        fits &= ~over.all(axis=2).any(axis=1)
-        on_point = (low[:, None] < points) & (high[:, None] > points)
-        covered = on_point.all(axis=2).sum(axis=1)
-        if fits.any():
-            # Cover as few points as possible; among equals, take the nearest place.
-            best = int(np.argmin(np.where(fits, covered, len(points) + 1)))
-            centres[number] = candidates[best]
-            lows = np.concatenate((lows, low[best : best + 1]))
-            highs = np.concatenate((highs, high[best : best + 1]))
-    return centres
+    try:
+        rows = list(csv.reader([words], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise SettingsError(f"{option}: {error}") from error
+    asked = [word.strip() for row in rows for word in row]
+    if not asked or not all(asked):
+        raise SettingsError(f"{option}: contains an empty word")
+    return asked

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config
-from sg_train.reports.drawing import PALETTE, draw_curves, to_bytes
+from sg_train.reports.curve_drawing import draw_curves
+from sg_train.reports.drawing import to_bytes
+from sg_train.reports.labels import Labels
+from sg_train.reports.map_drawing import colour_of, legend_of
 from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import MetricsLine, load_metrics, trained_lines
 from sg_train.system.files import atomic_file, behind_link
@@ -16,6 +19,10 @@ from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
 from sg_train.wording import printable
 
+_NO_LABELS = Labels()
+_ON_MAP = 400
+_OPENING = 200  # words that the table shows at first
+_MOST_KNOWN = 200_000  # words that the page knows; about 2 MB
 _TEMPLATES = Path(__file__).parent / "page"
 
 
@@ -37,8 +44,8 @@ def write_report(
     title: str,
     run: RunDirectory | None = None,
     table_words: int = 3000,
-    map_words: int = 400,
     top: int = 10,
+    labels: Labels = _NO_LABELS,
 ) -> None:
     """Write the page: neighbours, map, scores and, for a run, curves and settings.
 
@@ -51,8 +58,8 @@ def write_report(
         title: the page's heading.
         run: the run that the vectors come from, if any.
         table_words: number of most frequent words in the table of neighbours.
-        map_words: number of words on the map.
         top: neighbours per word.
+        labels: what to show for words, and the groups that the map colours.
 
     Raises:
         MissingLibraryError: jinja2 or matplotlib is not installed.
@@ -67,14 +74,16 @@ def write_report(
     table_words = min(table_words, len(vectors))
     lines = load_metrics(run.metrics_file) if run and run.metrics_file.exists() else []
     lines = lines if trained_lines(lines) else []
-    on_map = _map(vectors, min(map_words, len(vectors)))
-    data = _words_and_neighbors(vectors, table_words, top, on_map)
+    on_map, legend = _map(vectors, min(_ON_MAP, len(vectors)), labels)
+    data = _words_and_neighbors(vectors, table_words, top, on_map, labels)
     page = environment.get_template("page.html").render(
         title=printable(title),
         facts=_facts(vectors, run, lines),
         table_words=table_words,
         map_words=len(on_map),
         top=top,
+        is_grouped=bool(labels.groups),
+        legend=legend,
         scores=scores,
         curves=jinja2.utils.markupsafe.Markup(_curves(lines)) if lines else "",
         settings=_settings(run.load_config()) if run else [],
@@ -85,19 +94,23 @@ def write_report(
         file.write(page.encode(errors="backslashreplace"))
 
 
-def _map(vectors: WordVectors, count: int) -> list[tuple[int, float, float, str]]:
+def _map(
+    vectors: WordVectors, count: int, labels: Labels
+) -> tuple[list[tuple[int, float, float, str]], list[tuple[str, str]]]:
+    """Return row, place and colour of each word on the map, and its legend."""
     words = content_words(vectors, count)
     if len(words) < LEAST_WORDS:
-        return []
-    laid_out = make_map(vectors, words)
+        return [], []
+    laid_out = make_map(vectors, words, groups=labels.groups)
     places = laid_out.places - laid_out.places.min(axis=0)
     places /= places.max(axis=0).clip(1e-9)
-    return [
-        (vectors.id(word), round(x, 4), round(y, 4), PALETTE[cluster % len(PALETTE)])
+    points = [
+        (vectors.id(word), round(x, 4), round(y, 4), colour_of(cluster))
         for word, (x, y), cluster in zip(
             laid_out.words, places.tolist(), laid_out.clusters.tolist(), strict=True
         )
     ]
+    return points, legend_of(laid_out, labels)
 
 
 def _words_and_neighbors(
@@ -105,6 +118,7 @@ def _words_and_neighbors(
     count: int,
     top: int,
     on_map: Sequence[tuple[int, float, float, str]],
+    labels: Labels,
 ) -> dict[str, Any]:
     """Renumber the words on the page, those of the table first."""
     rows, cosines = vectors.neighbor_table(count, top)
@@ -113,8 +127,20 @@ def _words_and_neighbors(
     for row in [*rows.ravel().tolist(), *(point[0] for point in on_map)]:
         if numbers.setdefault(row, len(named)) == len(named):
             named.append(row)
+    words = [vectors.words[row] for row in named]
+    in_table = set(vectors.words[:count])
+    first = [
+        numbers[vectors.id(word)]
+        for word in content_words(vectors, _OPENING)
+        if word in in_table
+    ]
     return {
-        "words": [vectors.words[row] for row in named],
+        "words": words,
+        "labels": [labels.names.get(word, "") for word in words]
+        if labels.names
+        else [],
+        "first": first,
+        "known": "\n".join(vectors.words[count:_MOST_KNOWN]),
         "neighbours": [
             [
                 (numbers[row], round(cosine, 2))

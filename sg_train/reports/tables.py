@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.errors import SettingsError
+from sg_train.reports.labels import Labels
 from sg_train.system.files import atomic_file, behind_link
 from sg_train.vectors.word_vectors import Neighbors, WordVectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NO_LABELS = Labels()
 ENDINGS = (".tsv", ".csv", ".jsonl", ".parquet")
 
 _STEPS = 10_000  # from 0 to 1, with four decimals
@@ -76,7 +78,11 @@ def write_text(
 
 
 def neighbor_tables(
-    vectors: WordVectors, batches: Iterable[Neighbors], *, wide: bool = False
+    vectors: WordVectors,
+    batches: Iterable[Neighbors],
+    *,
+    wide: bool = False,
+    labels: Labels = _NO_LABELS,
 ) -> Iterator["pa.Table"]:
     """Turn batches of neighbours into tables.
 
@@ -85,16 +91,25 @@ def neighbor_tables(
         batches: from `WordVectors.neighbor_batches`.
         wide: whether each word has one row, `word`, `neighbor_1`, `cosine_1` and so on;
             else each neighbour has one, `word`, `neighbor`, `cosine`.
+        labels: labels of neighbours, for a column `label`, and their groups, for a
+            column `group`.
     """
     import pyarrow as pa
 
     words = pa.array(vectors.words, pa.string())
+    more = {
+        name: pa.array(list(map(of_word.get, vectors.words)), pa.string())
+        for name, of_word in labels.columns.items()
+    }
     for batch in batches:
         asked, has = pa.array(batch.words, pa.string()), batch.rows >= 0
         if not wide:
             of_word = asked.take(np.nonzero(has)[0])
             neighbors = words.take(batch.rows[has])
             columns = {"neighbor": neighbors, "cosine": batch.cosines[has]}
+            columns |= {
+                name: of_all.take(batch.rows[has]) for name, of_all in more.items()
+            }
             yield pa.table({"word": of_word, **columns})
             continue
         columns = {"word": asked}
@@ -103,6 +118,8 @@ def neighbor_tables(
             cosines = pa.array(batch.cosines[:, place], mask=~has[:, place])
             columns[f"neighbor_{place + 1}"] = words.take(rows)
             columns[f"cosine_{place + 1}"] = cosines
+            for name, of_all in more.items():
+                columns[f"{name}_{place + 1}"] = of_all.take(rows)
         yield pa.table(columns)
 
 

@@ -4,10 +4,12 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from sg_train.config import Config, SweepConfig
 from sg_train.engines.selection import choose_engine
@@ -18,7 +20,7 @@ from sg_train.training.train import resume, train
 
 _MOST_POINTS = 10_000
 
-_PLAIN = re.compile(r"[\w.,+-]+")
+_PLAIN = re.compile(r"[\w.+-]+")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def train_sweep(
     out: Path,
     *,
     overwrite: bool = False,
+    share: tuple[int, int] = (1, 1),
 ) -> list[Point]:
     """Train every point that is not done yet, in directories beside `out`.
 
@@ -50,6 +53,10 @@ def train_sweep(
         config: the settings, with a sweep.
         out: prefix of the directories' names.
         overwrite: whether existing runs are trained again.
+        share: (k, n) trains every n-th point, beginning with the k-th, from 1.
+
+    Returns:
+        The points of the share.
 
     Raises:
         SettingsError: a point's settings are wrong; then nothing has been trained.
@@ -68,7 +75,8 @@ def train_sweep(
             f"sweep.values: {size} combinations, but at most {_MOST_POINTS} can be "
             "trained; give fewer values, or set sweep.samples"
         )
-    points = list(_points(config, out, overwrite=overwrite))
+    first, step = share
+    points = list(_points(config, out, overwrite=overwrite))[first - 1 :: step]
     for point in points:
         if not point.is_done:
             _train_point(point, overwrite=overwrite)
@@ -80,6 +88,9 @@ def _points(config: Config, out: Path, *, overwrite: bool) -> Iterator[Point]:
     no_sweep = {f"sweep.{key}": value for key, value in SweepConfig()}
     for settings in choose(config.sweep):
         where = out.with_name(f"{out.name}-{point_name(settings, config.sweep)}")
+        earlier = out.with_name(f"{out.name}-{_earlier_name(settings, config.sweep)}")
+        if earlier.is_dir() and not where.exists():
+            where = earlier
         of_point = config.with_settings({**settings, **no_sweep})
         choose_engine(of_point)
         if of_point.hash() in seen:
@@ -140,12 +151,21 @@ def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
 
 
 def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
-    """Return a name such as `dimension=50,seed=1`; unfit values are numbered.
+    """Return a name such as `dimension-50_seed-1`; unfit values are numbered.
 
     >>> sweep = SweepConfig(values={"model.dimension": ["50", "100"]})
     >>> point_name({"model.dimension": "50"}, sweep)
-    'dimension=50'
+    'dimension-50'
     """
+    return "_".join(f"{name}-{value}" for name, value in _fields(settings, sweep))
+
+
+def _earlier_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
+    """Return the name that versions before 0.2 gave to a point."""
+    return ",".join(f"{name}={value}" for name, value in _fields(settings, sweep))
+
+
+def _fields(settings: dict[str, Any], sweep: SweepConfig) -> list[tuple[str, str]]:
     last_names = [key.rpartition(".")[2] for key in settings]
     fields = []
     for key, value in settings.items():
@@ -153,5 +173,52 @@ def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
         name = key if last_names.count(short) > 1 else short
         is_plain = isinstance(value, str) and _PLAIN.fullmatch(value)
         shown = value if is_plain else f"no{sweep.values[key].index(value) + 1}"
-        fields.append(f"{name}={shown}")
-    return ",".join(fields)
+        fields.append((name, shown))
+    return fields
+
+
+def sweep_of(
+    config: Config, grid: Iterable[str] = (), seeds: str | None = None
+) -> Config:
+    """Return a config with a sweep that is given as text.
+
+    Args:
+        config: its own sweep is kept, except for the same settings.
+        grid: `section.key=value,value` each.
+        seeds: numbers and ranges, such as `1-3,7`, for `training.seed`.
+
+    Raises:
+        SettingsError: a text is something else.
+
+    >>> sweep_of(Config(), ["model.dimension=16,32"], "1-2").sweep.values
+    {'model.dimension': ['16', '32'], 'training.seed': ['1', '2']}
+    """
+    values = dict(config.sweep.values)
+    for text in grid:
+        key, equals, listed = text.partition("=")
+        try:
+            found = yaml.load(f"[{listed}]", yaml.BaseLoader)  # noqa: S506 (only text)
+        except yaml.YAMLError:
+            found = []
+        if not (equals and found):
+            raise SettingsError(
+                f"--grid {text}: expected values separated by commas, as in "
+                "model.dimension=50,100"
+            )
+        values[key.strip()] = found
+    if seeds is not None:
+        values["training.seed"] = list(map(str, _numbers(seeds)))
+    return config.with_settings({"sweep.values": values}) if values else config
+
+
+def _numbers(seeds: str) -> list[int]:
+    numbers: list[int] = []
+    for part in seeds.split(","):
+        found = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not 0 <= last - first < _MOST_POINTS:
+            raise SettingsError(
+                f"--seeds {seeds}: expected numbers and ranges, as in 1-3 or 1,5,7"
+            )
+        numbers += range(first, last + 1)
+    return list(dict.fromkeys(numbers))

@@ -1,7 +1,7 @@
 """Words as points on a plane."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ Projection = Literal["pca", "tsne"]
 LEAST_WORDS = 3
 
 _CLUSTERS = 7
-_WORDS_A_CLUSTER = 12
+_CENTRAL = 3  # words that name a cluster
 _SHORTEST_WORD = 3
 _FREQUENT = 6  # candidate words per word wanted
 
@@ -30,12 +30,16 @@ class WordMap:
     Attributes:
         words: n words.
         places: (n, 2) float64.
-        clusters: (n,) int64: similar words have the same number.
+        clusters: (n,) int64: similar words, or those of a group, have the same number;
+            -1 for words of no group.
+        titles: what each number stands for: a cluster's most central words, or only
+            the name of a group.
     """
 
     words: list[str]
     places: NDArray[np.float64]
     clusters: NDArray[np.int64]
+    titles: Sequence[Sequence[str]] = ()
 
 
 def content_words(vectors: WordVectors, count: int) -> list[str]:
@@ -75,8 +79,11 @@ def make_map(
     words: Sequence[str],
     projection: Projection = "pca",
     seed: int = 1,
+    groups: Mapping[str, str] | None = None,
 ) -> WordMap:
     """Project words onto a plane by their vectors, scaled to length 1.
+
+    If no word has a group, k-means puts them into clusters.
 
     Args:
         vectors: vectors of these words, and possibly of others.
@@ -84,6 +91,7 @@ def make_map(
         projection: the first two principal components, or t-SNE (van der Maaten and
             Hinton 2008) by scikit-learn.
         seed: seed of k-means and t-SNE.
+        groups: the groups of some of the words.
 
     Raises:
         VectorsError: a word has no vector, or there are too few words.
@@ -99,7 +107,25 @@ def make_map(
         )
     points = unit(vectors[drawn]).astype(np.float64)
     places = _pca(points) if projection == "pca" else _tsne(points, seed)
-    return WordMap(drawn, places, _clusters(points, seed))
+    numbers, titles = _grouped(vectors, drawn, groups or {})
+    if not titles:
+        numbers, titles = _clusters(drawn, points, seed)
+    return WordMap(drawn, places, numbers, titles)
+
+
+def _grouped(
+    vectors: WordVectors, words: Sequence[str], groups: Mapping[str, str]
+) -> tuple[NDArray[np.int64], list[list[str]]]:
+    """Number the groups of words in the order of their names in `groups`."""
+    of_word = {
+        vectors.words[vectors.id(word)] if word in vectors else word: group
+        for word, group in groups.items()
+    }
+    known = {of_word[word] for word in words if word in of_word}
+    names = [name for name in dict.fromkeys(groups.values()) if name in known]
+    number = {name: place for place, name in enumerate(names)}
+    found = [number.get(of_word.get(word, ""), -1) for word in words]
+    return np.array(found, dtype=np.int64), [[name] for name in names]
 
 
 def _pca(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,8 +147,11 @@ def _tsne(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return np.asarray(tsne.fit_transform(points), dtype=np.float64)
 
 
-def _clusters(points: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    wanted = max(1, min(_CLUSTERS, len(points) // _WORDS_A_CLUSTER))
+def _clusters(
+    words: Sequence[str], points: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.int64], list[list[str]]]:
+    """Return the cluster of each word, and the most central words of each cluster."""
+    wanted = max(1, min(_CLUSTERS, round((len(points) / 2) ** 0.5)))
     library = require("scipy.cluster.vq", "a map of words", "plot")
     _, clusters = library.kmeans2(
         points, wanted, iter=50, minit="++", rng=np.random.default_rng(seed)
@@ -131,4 +160,11 @@ def _clusters(points: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     _, first, numbers = np.unique(clusters, return_index=True, return_inverse=True)
     ranks = np.empty(len(first), dtype=np.int64)
     ranks[np.argsort(first)] = np.arange(len(first))
-    return ranks[numbers]
+    clusters = ranks[numbers]
+    titles = []
+    for number in range(len(first)):
+        (rows,) = np.nonzero(clusters == number)
+        near = points[rows] @ points[rows].mean(axis=0)
+        central = rows[np.argsort(-near, kind="stable")[:_CENTRAL]]
+        titles.append([words[row] for row in central.tolist()])
+    return clusters, titles

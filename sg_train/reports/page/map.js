@@ -3,7 +3,6 @@
 const canvas = find("canvas");
 const pen = canvas.getContext("2d");
 const tip = find("tip");
-const MARGIN = 40;
 const view = { scale: 1, x: 0, y: 0 };
 const fingers = new Map();
 let pointed = null;
@@ -13,10 +12,20 @@ const size = () => [canvas.clientWidth, canvas.clientHeight];
 
 function place([, x, y]) {
   const [width, height] = size();
+  const margin = Math.min(40, width / 30);
   return [
-    (MARGIN + x * (width - 2 * MARGIN)) * view.scale + view.x,
-    (MARGIN + (1 - y) * (height - 2 * MARGIN)) * view.scale + view.y,
+    (margin + x * (width - 2 * margin)) * view.scale + view.x,
+    (margin + (1 - y) * (height - 2 * margin)) * view.scale + view.y,
   ];
+}
+
+function drawDot(point, x, y, radius, alpha) {
+  pen.globalAlpha = alpha;
+  pen.fillStyle = point[3];
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  pen.fill();
+  pen.globalAlpha = 1;
 }
 
 function draw() {
@@ -27,30 +36,33 @@ function draw() {
   pen.setTransform(dots, 0, 0, dots, 0, 0);
   pen.font = "13px system-ui, sans-serif";
   pen.textBaseline = "middle";
-  const boxes = [];
-  let labels = 0;
+  const labelled = [];
   for (const point of DATA.map) {
     const [x, y] = place(point);
     if (x < 0 || y < 0 || x > width || y > height) continue;
-    pen.fillStyle = point[3];
-    pen.beginPath();
-    pen.arc(x, y, point === pointed ? 5 : 3, 0, 2 * Math.PI);
-    pen.fill();
-    const word = DATA.words[point[0]];
-    const room = pen.measureText(word).width;
+    const text = shown(point[0]);
+    const room = pen.measureText(text).width;
     const left = x + 6 + room < width ? x + 6 : x - 6 - room;
-    const box = [left - 1, y - 8, left + room + 1, y + 8];
-    const isFree = boxes.every(
-      (other) => box[0] > other[2] || other[0] > box[2] || box[1] > other[3] || other[1] > box[3],
+    const box = [Math.min(left, x - 3), y - 8, Math.max(left + room, x + 3), y + 8];
+    const isFree = labelled.every(
+      ({ box: other }) =>
+        box[0] > other[2] || other[0] > box[2] || box[1] > other[3] || other[1] > box[3],
     );
-    if (isFree || point === pointed) {
-      pen.fillText(word, left, y);
-      boxes.push(box);
-      labels += 1;
-    }
+    if (isFree || point === pointed) labelled.push({ point, x, y, text, left, box });
+    else drawDot(point, x, y, 2, 0.35);
+  }
+  pen.lineJoin = "round";
+  for (const { point, x, y, text, left } of labelled) {
+    drawDot(point, x, y, point === pointed ? 5 : 3, 1);
+    // A border of paper keeps the text apart from dots behind it.
+    pen.lineWidth = 3;
+    pen.strokeStyle = "#fff";
+    pen.strokeText(text, left, y);
+    pen.fillStyle = point[3];
+    pen.fillText(text, left, y);
   }
   canvas.dataset.scale = view.scale.toFixed(3);
-  canvas.dataset.labels = labels;
+  canvas.dataset.labels = labelled.length;
 }
 
 function zoom(factor, x, y) {
@@ -85,8 +97,8 @@ function point(event) {
   tip.hidden = !found;
   if (!found) return;
   const row = found[0];
-  tip.replaceChildren(element("b", DATA.words[row]), element("br", ""));
-  tip.append((DATA.neighbours[row] || []).map(([other]) => DATA.words[other]).join(", "));
+  tip.replaceChildren(element("b", shown(row)), element("br", ""));
+  tip.append((DATA.neighbours[row] || []).map(([other]) => shown(other)).join(", "));
   const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8);
   tip.style.left = `${Math.max(8, left)}px`;
   tip.style.top = `${Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 8)}px`;

@@ -1,12 +1,13 @@
 """A directory for TensorBoard's embedding projector.
 
 vectors.tsv           D numbers per line
-metadata.tsv          one word per line; a single column has no heading
+metadata.tsv          one word per line, without a heading; or words and other columns,
+                      with one
 projector_config.pbtxt  names the two, for `tensorboard --logdir DIRECTORY`
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from sg_train.vectors.formats.checks import check_read_back, check_words
 from sg_train.vectors.formats.word2vec import write_rows
 
 _FILES = ("metadata.tsv", "projector_config.pbtxt", "vectors.tsv")
+_WORD = "word"
 _CONFIG = """embeddings {
   tensor_name: "vectors"
   tensor_path: "vectors.tsv"
@@ -42,9 +44,18 @@ def remove_projector(path: Path) -> None:
 
 
 def save_projector(
-    words: Sequence[str], matrix: NDArray[np.float32], path: Path
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+    path: Path,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the directory, replacing one written earlier.
+
+    Args:
+        words: V distinct words.
+        matrix: (V, D) their vectors.
+        path: the directory.
+        columns: V texts each, by heading, which the projector shows beside the words.
 
     Raises:
         VectorsError: a word is empty or contains ASCII white space, or a vector is not
@@ -61,6 +72,10 @@ def save_projector(
     with atomic_directory(path) as aside:
         (aside / "projector_config.pbtxt").write_text(_CONFIG, "utf-8")
         metadata = "".join(f"{word}\n" for word in words)
+        if columns:
+            table = zip(words, *columns.values(), strict=True)
+            rows = [(_WORD, *columns), *table]
+            metadata = "".join("\t".join(map(_cell, row)) + "\n" for row in rows)
         (aside / "metadata.tsv").write_text(metadata, "utf-8", newline="")
         with (aside / "vectors.tsv").open("w+b") as file:
             last = write_rows(file, no_words, matrix, "\t")
@@ -68,6 +83,10 @@ def save_projector(
                 file.seek(place)
                 read = np.array(file.readline().split(), dtype=np.float32)
                 check_read_back(path, np.array_equal(read, matrix[row]))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split())
 
 
 def load_projector(path: Path) -> tuple[list[str], NDArray[np.float32]]:
@@ -79,7 +98,10 @@ def load_projector(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     """
     from sg_train.vectors.formats import text_rows  # noqa: PLC0415 (loads pyarrow)
 
-    words = read_regular(path / "metadata.tsv").decode(errors="replace").splitlines()
+    text = read_regular(path / "metadata.tsv").decode(errors="replace")
+    words = text.removesuffix("\n").split("\n")
+    if words[0].startswith(f"{_WORD}\t"):
+        words = [line.partition("\t")[0] for line in words[1:]]
     file = path / "vectors.tsv"
     matrix = text_rows.number_rows(read_regular(file))
     if matrix is None:
