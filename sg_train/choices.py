@@ -5,6 +5,7 @@ The first name of a choice is its default, except where a setting says otherwise
 
 from typing import Literal
 
+FrozenMatrix = Literal["both", "u", "v"]
 Matrix = Literal["u", "v", "sum"]
 VectorFormat = Literal[
     "text",

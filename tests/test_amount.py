@@ -85,4 +85,4 @@ def test_a_sweep_can_try_auto(text: Path, sg_train: Command) -> None:
         result = sg_train("train", "--corpus", text, "--out", "r", *arguments)
         assert result.exit_code == 0, result.output
         assert f"2 runs trained, {earlier} of them earlier" in result.stderr
-    assert RunDirectory(Path("r-epochs=1")).load_config().training.epochs == 1
+    assert RunDirectory(Path("r-epochs-1")).load_config().training.epochs == 1

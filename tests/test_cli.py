@@ -22,7 +22,7 @@ from tests.conftest import ROOT, TINY, Command, read_metrics, untraced
 COMMANDS = [
     *("train", "resume", "extend", "tune", "config", "prepare", "phrases"),
     *("neighbors", "similarity", "analogy", "vocab", "vector", "info"),
-    *("evaluate", "compare", "plot", "report"),
+    *("evaluate", "compare", "plot", "report", "shift", "align"),
     "export",
 ]
 

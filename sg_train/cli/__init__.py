@@ -13,6 +13,7 @@ from sg_train.cli import corpora
 from sg_train.cli import lookup
 from sg_train.cli import vocabulary
 from sg_train.cli import evaluation
+from sg_train.cli import spaces
 from sg_train.cli import export
 
 # isort: on
@@ -23,6 +24,7 @@ __all__ = [
     "evaluation",
     "export",
     "lookup",
+    "spaces",
     "training",
     "vocabulary",
 ]

@@ -27,7 +27,7 @@ EXPORT = "Tables of vectors"
 
 _INTERRUPTED = 130
 _WORDS = {"words", "first", "a"}  # arguments of commands that look words up
-_WRITERS = ("train", "resume", "extend", "prepare", "export")  # print nothing
+_WRITERS = ("train", "resume", "extend", "prepare", "export", "align")  # print nothing
 
 
 class _Commands(typer.core.TyperGroup):

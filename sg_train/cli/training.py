@@ -52,6 +52,14 @@ def train(
         Path | None,
         typer.Option(help="Run or vector file that provides initial vectors."),
     ] = None,
+    compass: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run on all texts, whose output vectors are kept fixed, so that runs "
+            "on parts of the texts lie in one space.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Run directory; by default runs/ and the config's name."),
@@ -85,6 +93,10 @@ def train(
     if init_from is not None:
         asked = f"model.init_from={_quoted(init_from)}"
         overrides = [*(overrides or ()), asked]
+    if compass is not None:
+        if init_from is not None:
+            raise SettingsError("--compass: cannot be combined with --init-from")
+        overrides = [*_of_compass(compass), *(overrides or ())]
     settings = _load_config(config, overrides, corpus)
     directory = out or _default_run(config, settings)
     if settings.sweep.values or grid or seeds is not None:
@@ -245,6 +257,22 @@ def config(
 
     settings = Config.load(config, overrides or ())
     typer.echo(settings_table() if table else settings.to_yaml(), nl=table)
+
+
+def _of_compass(path: Path) -> list[str]:
+    """Return the settings of a run in the space of another one."""
+    from sg_train.runs.directory import RunDirectory
+
+    run = RunDirectory.open(path)
+    run.check_done()
+    return [
+        f"model.dimension={run.load_config().model.dimension}",
+        f"model.init_from={_quoted(path)}",
+        "model.init_v=true",
+        f"vocabulary.only={_quoted(run.vocabulary_file)}",
+        "training.freeze=v",
+        "training.freeze_words=null",
+    ]
 
 
 def _quoted(path: Path) -> str:

@@ -78,6 +78,17 @@ class Config(Section):
                 "training.freeze_words: cannot be combined with model.max_norm, which "
                 "would scale frozen vectors; leave one of them out"
             )
+        freeze = self.training.freeze
+        if freeze != "both" and self.training.freeze_words == 0:
+            raise ValueError(
+                f"training.freeze={freeze}: freezes nothing, as freeze_words is 0; set "
+                "training.freeze_words, or leave freeze out"
+            )
+        if freeze == "v" and not self.model.init_v:
+            raise ValueError(
+                "training.freeze=v: there are no output vectors to freeze, as "
+                "model.init_v is false; set it to true"
+            )
         return self
 
     @classmethod

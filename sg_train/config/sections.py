@@ -22,6 +22,7 @@ from sg_train.choices import (
     Case,
     EngineChoice,
     FormatChoice,
+    FrozenMatrix,
     Matrix,
     Numbers,
     OnBadText,
@@ -378,6 +379,11 @@ class TrainingConfig(Section):
         ge=0,
         description="keep vectors from model.init_from fixed for the first N words of "
         "training (counted as `words kept` by `sg-train vocab`); null: to the end",
+    )
+    freeze: FrozenMatrix = Field(
+        default="both",
+        description="which vectors `freeze_words` keeps fixed: input vectors u, output "
+        "vectors v, or both",
     )
     batch_size: int = Field(
         default=256,

@@ -23,7 +23,11 @@ from sg_train.corpus.tokenizer import (
 )
 
 _CODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
-_LETTER = r"[\p{L}\p{M}\p{Nd}〇]"  # what continues a word
+_BEGINS = r"[\p{L}\p{Nd}〇]"  # a word
+_CONTINUES = r"[\p{L}\p{Mn}\p{Mc}\p{Nd}〇]"
+# Up to three marks: a look behind has no `*`.
+_IN_WORD = "|".join(_BEGINS + r"[\p{Mn}\p{Mc}]" * marks for marks in range(4))
+_NUMBER = rf"(?<!{_IN_WORD})(?<!(?:{_IN_WORD})')\p{{Nd}}+(?!{_CONTINUES})(?!'{_BEGINS})"
 
 
 def _escaped(characters: str) -> str:
@@ -90,8 +94,7 @@ def _of_words(corpus: CorpusConfig) -> list[dict[str, Any]]:
         _replace(MIDDLE_DOT.pattern, "·"),
     ]
     if corpus.numbers != "keep":
-        whole = rf"(?<!{_LETTER})(?<!{_LETTER}')\p{{Nd}}+(?!{_LETTER})(?!'{_LETTER})"
-        steps.append(_replace(whole, "0"))
+        steps.append(_replace(_NUMBER, "0"))
     return steps
 
 

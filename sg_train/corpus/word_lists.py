@@ -7,6 +7,7 @@ from pathlib import Path
 from sg_train.config import CorpusConfig, VocabularyConfig
 from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.tokenizer import Tokenizer, split_words
+from sg_train.corpus.vocabulary import Vocabulary, is_vocabulary
 from sg_train.errors import CorpusError
 from sg_train.wording import shortened
 
@@ -61,6 +62,8 @@ def _words(
     """Return the words of a setting; with `joins`, phrases are words, too."""
     is_file = is_file_of_words(entries)
     words: set[str] = set()
+    if is_file and is_vocabulary(Path(entries[0])):
+        return frozenset(Vocabulary.load(Path(entries[0])).words)
     for entry in _read(Path(entries[0])).split() if is_file else entries:
         spelled = split_words(tokenizer, entry)
         if len(spelled) != 1 and not is_file and not joins:

@@ -160,7 +160,8 @@ def _lines(table: "pa.Table", separator: str) -> memoryview:
             text = decimals(whole.fill_null(0).to_numpy())
             columns.append(pc.if_else(whole.is_valid(), text, ""))
         else:
-            columns.append(_fields(whole.fill_null(""), separator))
+            words = whole.cast(pa.string()).fill_null("")
+            columns.append(_fields(words, separator))
     lines = pc.binary_join_element_wise(*columns, separator)
     lines = pc.binary_join_element_wise(lines, "\n", "")
     _, offsets, data = lines.buffers()

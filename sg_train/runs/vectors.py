@@ -68,7 +68,8 @@ def _word_rows(
     if ngrams is None:
         return None
     whole = None
-    if config.model.init_from is not None and config.training.freeze_words != 0:
+    freezes_u = config.training.freeze_words != 0 and config.training.freeze != "v"
+    if config.model.init_from is not None and freezes_u:
         frozen = frozenset(run.load_initial_words())
         whole = np.fromiter((word in frozen for word in words), bool, len(words))
     return WordRows.of_words(words, ngrams, whole)

@@ -172,7 +172,10 @@ def _freeze(
     def during(ref: BlockRef) -> bool:
         return words is None or schedule.words_before_block(ref) < words
 
-    return Frozen(*initial.rows(vocabulary), during)
+    u, v = initial.rows(vocabulary)
+    freeze = config.training.freeze
+    none = np.zeros_like(u)
+    return Frozen(none if freeze == "v" else u, none if freeze == "u" else v, during)
 
 
 def _word_rows(

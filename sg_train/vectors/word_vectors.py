@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,7 +32,6 @@ from sg_train.vectors.spelling import Spellings, plain_spellings
 
 if TYPE_CHECKING:
     import torch
-    from gensim.models import KeyedVectors
 
 _LOG = logging.getLogger(__name__)
 
@@ -582,14 +581,14 @@ class WordVectors:
         )
         return embedding
 
-    def to_keyed_vectors(self) -> "KeyedVectors":
+    def to_keyed_vectors(self) -> Any:
         """Return a copy as gensim's KeyedVectors, with counts if they are known.
 
         Raises:
             MissingLibraryError: gensim is not installed.
         """
         models = require("gensim.models", "to_keyed_vectors", "gensim")
-        keyed = models.KeyedVectors(self.dimension, count=0)
+        keyed: Any = models.KeyedVectors(self.dimension, count=0)
         keyed.add_vectors(list(self.words), np.array(self.matrix))
         if self.counts is not None:
             for word, count in zip(self.words, self.counts.tolist(), strict=True):

@@ -1,0 +1,222 @@
+"""Which words moved between two spaces, and which moves are more than noise.
+
+The spaces are rotated onto the first one. Two measures of a word, its cosine between
+the two sides and how its neighbours changed, are then compared with those of words of
+similar frequency, most of which have not changed: rare words always differ, because
+their vectors are less certain.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sg_train.system.machine import available_cpus
+from sg_train.system.threads import in_order
+from sg_train.vectors.alignment import align, centred, shared_words
+from sg_train.vectors.cosine import unit
+from sg_train.vectors.word_vectors import WordVectors
+
+LEAST = 50  # occurrences
+_NEIGHBORS = 25  # of each side, whose cosines are compared
+_CANDIDATES = 10_000  # most frequent shared words, which may be neighbours
+_QUERIES_AT_ONCE = 256
+_PEERS = 200  # words of similar frequency, at least
+_QUANTILES = (0.15865, 0.5, 0.84135)  # of a normal one, a standard deviation apart
+_MOST_COSINE = 1 - 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """How far n words that two sides share have moved.
+
+    Attributes:
+        words: n words, those that moved most beyond noise first, rare ones last.
+        before: (n,) int64, their counts on the first side; None if they are unknown.
+        after: the same on the second side.
+        cosine: (n,) float64, of their vectors on the two sides, after alignment; the
+            mean over pairs of runs.
+        spread: (n,) float64, its standard deviation over pairs of runs; None if each
+            side is a single run.
+        local: (n,) float64, the cosine of their cosines with the nearest words of both
+            sides (Hamilton et al. 2016), which needs no alignment.
+        p: (n,) float64, the chance that a word of this frequency that has not changed
+            moves so far, judged by `cosine` and `local` together.
+        q: (n,) float64, the expected share of false ones among words with a p no larger
+            than this one's (Benjamini and Hochberg 1995).
+        is_rare: (n,) bool, whether a side has fewer than the least number of
+            occurrences; these words come last.
+        residual: of the alignment; see `Alignment`; the mean over runs.
+    """
+
+    words: Sequence[str]
+    before: NDArray[np.int64] | None
+    after: NDArray[np.int64] | None
+    cosine: NDArray[np.float64]
+    spread: NDArray[np.float64] | None
+    local: NDArray[np.float64]
+    p: NDArray[np.float64]
+    q: NDArray[np.float64]
+    is_rare: NDArray[np.bool_]
+    residual: float
+
+
+def measure_shift(
+    before: Sequence[WordVectors],
+    after: Sequence[WordVectors],
+    restrict: int | None = None,
+    least: int = LEAST,
+) -> Shift:
+    """Compare two sides, each a run or several runs on the same text.
+
+    Args:
+        before: vectors of the first side; of several runs, their seeds should differ.
+        after: vectors of the second side.
+        restrict: align on this many of the most frequent words; by default all.
+        least: count on either side below which a word is rare.
+
+    Raises:
+        VectorsError: the spaces share too few words, or their dimensions differ.
+    """
+    runs = [*before, *after]
+    words = shared_words(runs)
+    first, residuals = runs[0], []
+    spaces = [centred(first, words)]
+    for other in runs[1:]:
+        alignment = align(other, first, restrict)
+        residuals.append(alignment.residual)
+        rotation = alignment.rotation.astype(np.float32)
+        spaces.append(centred(other, words) @ rotation)
+    sides = spaces[: len(before)], spaces[len(before) :]
+    cosines = np.array([_cosines(x, y) for x, y in product(*sides)])
+    means = [unit(np.mean(side, axis=0)) for side in sides]
+    counts = _counts(before[0], words), _counts(after[0], words)
+    cosine, local = cosines.mean(axis=0), _local(*means)
+    known = [each for each in counts if each is not None]
+    rank = np.arange(len(words))
+    if known:
+        rank = np.argsort(-np.min(known, axis=0), kind="stable")
+    both = [_surprise(_fisher(measure), rank) for measure in (cosine, local)]
+    surprise = _surprise(-(both[0] + both[1]), rank)
+    is_rare = np.zeros(len(words), dtype=np.bool_)
+    if known:
+        is_rare = np.min(known, axis=0) < least
+    order = np.lexsort((-surprise, is_rare))
+    p = np.array([0.5 * math.erfc(z / math.sqrt(2)) for z in surprise[order].tolist()])
+    spread = cosines.std(axis=0, ddof=1)[order] if len(cosines) > 1 else None
+    return Shift(
+        words=[words[row] for row in order.tolist()],
+        before=None if counts[0] is None else counts[0][order],
+        after=None if counts[1] is None else counts[1][order],
+        cosine=cosine[order],
+        spread=spread,
+        local=local[order],
+        p=p,
+        q=_false_shares(p),
+        is_rare=is_rare[order],
+        residual=float(np.mean(residuals)),
+    )
+
+
+def _cosines(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
+    cosines: NDArray[np.float64] = np.einsum("ij,ij->i", x, y, dtype=np.float64)
+    return cosines
+
+
+def _counts(vectors: WordVectors, words: Sequence[str]) -> NDArray[np.int64] | None:
+    if vectors.counts is None:
+        return None
+    return vectors.counts[[vectors.ids[word] for word in words]]
+
+
+def _surprise(
+    values: NDArray[np.float64], rank: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return how many standard deviations a value is below those of its peers.
+
+    Median and quantiles of the peers are not moved by the few words that have changed.
+
+    Args:
+        values: (n,) of words.
+        rank: (n,) the words, most frequent first.
+    """
+    size = len(values)
+    peers = min(size, max(_PEERS, size // 50))
+    ranked, surprise = values[rank], np.empty(size)
+    step = max(1, peers // 2)
+    for start in range(0, size, step):
+        stop = min(size, start + step)
+        low = max(0, min((start + stop - peers) // 2, size - peers))
+        lower, middle, upper = np.quantile(ranked[low : low + peers], _QUANTILES)
+        # The narrower side is the one without the changed words.
+        sigma = max(1e-12, min(upper - middle, middle - lower))
+        surprise[rank[start:stop]] = (middle - ranked[start:stop]) / sigma
+    return surprise
+
+
+def _fisher(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values whose spread depends little on the cosine (Fisher 1921)."""
+    return np.arctanh(np.clip(cosines, -_MOST_COSINE, _MOST_COSINE))
+
+
+def _false_shares(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the false discovery rate at each p-value."""
+    order = np.argsort(p, kind="stable")
+    shares = p[order] * len(p) / np.arange(1, len(p) + 1)
+    rates = np.empty(len(p))
+    rates[order] = np.minimum.accumulate(shares[::-1])[::-1].clip(max=1)
+    return rates
+
+
+def _local(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the cosine of each word's cosines with the nearest words of both sides."""
+    count = min(len(one), _CANDIDATES)
+    top = min(_NEIGHBORS, count - 1)
+    if top < 1:
+        return np.ones(len(one))
+    candidates = one[:count], other[:count]
+
+    def answer(rows: slice) -> NDArray[np.float64]:
+        scores = [x[rows] @ y.T for x, y in zip((one, other), candidates, strict=True)]
+        own = np.arange(len(one))[rows]
+        is_candidate = np.flatnonzero(own < count)
+        for each in scores:
+            each[is_candidate, own[is_candidate]] = -np.inf
+        found = [np.argpartition(each, -top, axis=1)[:, -top:] for each in scores]
+        near = np.concatenate(found, axis=1)
+        x, y = (np.take_along_axis(each, near, axis=1) for each in scores)
+        # A word near on both sides would count twice.
+        twice = _repeated(near)
+        x[twice] = y[twice] = 0
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+        cosines: NDArray[np.float64] = np.einsum("ij,ij->i", x, y)
+        cosines /= np.maximum(lengths, 1e-12)
+        return cosines
+
+    starts = range(0, len(one), _QUERIES_AT_ONCE)
+    parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
+    return np.concatenate([*_on_all_cpus(answer, parts)])
+
+
+def _on_all_cpus(
+    answer: Callable[[slice], NDArray[np.float64]], parts: Iterator[slice]
+) -> Iterator[NDArray[np.float64]]:
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
+
+    with threadpool_limits(1, "blas"):  # whose threads would wait for one another
+        yield from in_order(answer, parts, available_cpus())
+
+
+def _repeated(near: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which entries of each row repeat an earlier one."""
+    order = np.argsort(near, axis=1, kind="stable")
+    ordered = np.take_along_axis(near, order, axis=1)
+    same = np.zeros(near.shape, dtype=np.bool_)
+    same[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    twice = np.zeros_like(same)
+    np.put_along_axis(twice, order, same, axis=1)
+    return twice

@@ -1,0 +1,108 @@
+"""The commands that compare spaces."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sg_train.vectors.alignment import align
+from sg_train.vectors.shift import measure_shift
+from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import Command
+from tests.test_shift import COUNTS, MOVED, space
+
+
+@pytest.fixture
+def sides() -> tuple[WordVectors, WordVectors]:
+    before, after = space(1), space(2, moved=True)
+    before.save("before.parquet")
+    after.save("after.parquet")
+    return before, after
+
+
+def test_the_words_that_moved_most_are_shown(
+    sg_train: Command, sides: tuple[WordVectors, WordVectors]
+) -> None:
+    command = ("shift", "before.parquet", "after.parquet", "--top", 6)
+    result = sg_train(*command, "--header")
+    assert result.exit_code == 0, result.output
+    assert "1500 shared words; alignment leaves a residual of" in result.stderr
+    head, *lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert head == [
+        *("word", "before", "after", "cosine", "local", "p", "q", "rare"),
+        *("near_before", "near_after"),
+    ]
+    found = measure_shift([sides[0]], [sides[1]])
+    for row, line in enumerate(lines):
+        word = found.words[row]
+        near = [" ".join(w for w, _ in side.neighbors(word, 5)) for side in sides]
+        numbers = [found.cosine[row], found.local[row], found.p[row], found.q[row]]
+        count = str(COUNTS[int(word[1:])])
+        assert line == [word, count, count, *(f"{x:.4f}" for x in numbers), "", *near]
+    assert {line[0] for line in lines[:5]} == {*MOVED}
+    assert sg_train(*command, "--out", "t.csv").stdout == ""
+    with Path("t.csv").open() as file:
+        assert [row["word"] for row in csv.DictReader(file)] == [x[0] for x in lines]
+    assert len(json.loads(sg_train(*command, "--json").stdout)) == 6
+
+
+def test_chosen_words_are_shown(
+    sg_train: Command, sides: tuple[WordVectors, WordVectors]
+) -> None:
+    Path("words.txt").write_text("w900\nw40\nabsent\n")
+    command = ("shift", "before.parquet", "after.parquet", "--words", "words.txt")
+    result = sg_train(*command)
+    assert result.exit_code == 1
+    assert "words that a side has no vector of: absent" in result.stderr
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [(row[0], row[7]) for row in rows] == [("w40", ""), ("w900", "rare")]
+    assert "absent" in sg_train.refused(*command, "--strict")
+    few = sg_train("shift", *command[1:], "--min-count", 10).stdout.splitlines()
+    assert [line.split("\t")[7] for line in few] == ["", ""]
+
+
+def test_several_runs_a_side_show_their_spread(sg_train: Command) -> None:
+    paths = []
+    for name, seeds in (("early", (1, 2)), ("late", (3, 4))):
+        for seed in seeds:
+            paths.append(f"{name}-{seed}.npy")
+            space(seed, moved=name == "late").save(paths[-1])
+    assert "4 given, with 4 names" in sg_train.refused("shift", *paths)
+    for path in paths:
+        words = Path(path).with_suffix(".words.txt")
+        words.rename(words.name.replace(".words.txt", ".txt"))
+    for path in paths:
+        stem = path.removesuffix(".npy")
+        Path(f"{stem}.txt").unlink()
+        space(int(stem[-1]), moved="late" in stem).save(stem, "text")
+    names = [path.removesuffix(".npy") for path in paths]
+    result = sg_train("shift", *names, "--top", 5, "--header")
+    assert result.exit_code == 0, result.output
+    head, *lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert head[1:3] == ["cosine", "spread"]  # text holds no counts
+    assert {line[0] for line in lines} == {*MOVED}
+
+
+def test_rotated_vectors_are_written(
+    sg_train: Command, sides: tuple[WordVectors, WordVectors]
+) -> None:
+    result = sg_train("align", "after.parquet", "before.parquet", "aligned.parquet")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert "aligned on 1500 shared words: mean cosine" in result.stderr
+    written = WordVectors.load("aligned.parquet")
+    expected = align(sides[1], sides[0]).apply(sides[1])
+    assert np.array_equal(written.matrix, expected.matrix)
+    assert written.counts is not None
+    gain = [
+        np.mean([v[word] @ sides[0][word] for word in v.words[:50]])
+        for v in (sides[1], written)
+    ]
+    assert gain[1] > 5 > abs(gain[0])
+    again = ("align", "after.parquet", "before.parquet", "aligned.parquet")
+    assert "already exists; give --overwrite" in sg_train.refused(*again)
+    wrong = sg_train.refused("align", "after.parquet", "absent", "x.txt")
+    assert "cannot read absent" in wrong
+    assert not Path("x.txt").exists()
