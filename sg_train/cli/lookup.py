@@ -24,6 +24,7 @@ from sg_train.cli.options import (
     Vectors,
     asked_questions,
     check_table,
+    is_run,
     known_questions,
     load_labels,
     load_vectors,
@@ -34,6 +35,7 @@ from sg_train.cli.options import (
 from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
+    from sg_train.errors import SgTrainError
     from sg_train.reports.labels import Labels
     from sg_train.vectors.word_vectors import Neighbors, WordVectors
 
@@ -49,7 +51,10 @@ Top = Annotated[int, typer.Option(min=1, help="Number of words to show.")]
 def neighbors(
     vectors: Vectors,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORDS", help="Words to look up.")
+        list[str] | None,
+        typer.Argument(
+            metavar="WORDS", help="Words to look up, after further runs to ask as well."
+        ),
     ] = None,
     *,
     file: FromWords = None,
@@ -77,16 +82,28 @@ def neighbors(
 ) -> None:
     """Show the nearest neighbours of each word: WORD, NEIGHBOUR, COSINE.
 
-    With --labels, the label of the neighbour and, if known, its group follow. Words
+    With --labels, the label of the neighbour and, if known, its group follow. With
+    several runs, such as those of several seeds, the mean cosine, its spread, and the
+    number of runs in which the neighbour is among the nearest are shown. Words
     without a vector are named at the end, and the exit code is then 1. Without words on
     a terminal, a prompt asks for them.
     """
+    runs, words = _runs_before(vectors, words)
     asks = not (words or file or everything or out) and _is_terminal()
     chosen = (
         [] if asks else _chosen(words, file, everything=everything, together=together)
     )
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     named = load_labels(labels)
+    if len(runs) > 1:
+        _refuse_for_runs(everything=everything, together=together or wide)
+        spaces = [load_vectors(run, matrix) for run in runs]
+        rows, missing = _agreed(
+            spaces, chosen or [], top, restrict, named, strict=strict
+        )
+        show_table(rows, out, as_json=as_json, heading=header)
+        _raise(missing)
+        return
     loaded = load_vectors(vectors, matrix)
     if asks:
         _ask(loaded, top, restrict, named)
@@ -95,15 +112,7 @@ def neighbors(
     if chosen is not None:
         known, missing = split_known(loaded, chosen, strict=strict)
     if known is not None and (together or not (file or out or wide)):
-        rows = (
-            _rows(loaded, known, top, restrict, named)
-            if together
-            else [
-                {"word": word, **row}
-                for word in known
-                for row in _rows(loaded, word, top, restrict, named)
-            ]
-        )
+        rows = _rows_of(loaded, known, top, restrict, named, together=together)
         show_table(rows, out, as_json=as_json, heading=header)
         count = len(rows)
     else:
@@ -124,8 +133,32 @@ def neighbors(
             vectors,
             "; raise --restrict" if restrict else "",
         )
-    if missing:
-        raise missing
+    _raise(missing)
+
+
+def _raise(error: "SgTrainError | None") -> None:
+    """Raise an error about some of the words, after the others are shown."""
+    if error:
+        raise error
+
+
+def _rows_of(
+    vectors: "WordVectors",
+    words: list[str],
+    top: int,
+    restrict: int | None,
+    labels: "Labels",
+    *,
+    together: bool,
+) -> list[dict[str, object]]:
+    """Return the answers about words, or about their mean, as rows of a table."""
+    if together:
+        return _rows(vectors, words, top, restrict, labels)
+    return [
+        {"word": word, **row}
+        for word in words
+        for row in _rows(vectors, word, top, restrict, labels)
+    ]
 
 
 def _rows(
@@ -144,6 +177,54 @@ def _rows(
         }
         for neighbor, cosine in vectors.neighbors(question, top, restrict=restrict)
     ]
+
+
+def _runs_before(
+    first: Path, words: list[str] | None
+) -> tuple[list[Path], list[str] | None]:
+    """Split what follows the first run into further runs and words."""
+    runs, rest = [first], list(words or ())
+    while rest and is_run(first) and (Path(rest[0]) / "config.yaml").is_file():
+        runs.append(Path(rest.pop(0)))
+    return runs, rest or None
+
+
+def _refuse_for_runs(*, everything: bool, together: bool) -> None:
+    if everything:
+        raise SettingsError("--all: cannot be combined with several runs")
+    if together:
+        raise SettingsError("--together, --wide: cannot be combined with several runs")
+
+
+def _agreed(
+    runs: "list[WordVectors]",
+    words: list[str],
+    top: int,
+    restrict: int | None,
+    labels: "Labels",
+    *,
+    strict: bool,
+) -> "tuple[list[dict[str, object]], SgTrainError | None]":
+    """Return the neighbours that several runs agree on as rows of a table."""
+    from sg_train.vectors.agreement import agreed_neighbors
+
+    missing = None
+    for run in runs:
+        words, unknown = split_known(run, words, strict=strict)
+        missing = missing or unknown
+    rows: list[dict[str, object]] = [
+        {
+            "word": word,
+            "neighbor": found.word,
+            "cosine": found.cosine,
+            "spread": found.spread,
+            "runs": f"{found.runs} of {len(runs)}",
+            **{name: of.get(found.word) for name, of in labels.columns.items()},
+        }
+        for word in words
+        for found in agreed_neighbors(runs, word, top, restrict=restrict)
+    ]
+    return rows, missing
 
 
 def _is_terminal() -> bool:
