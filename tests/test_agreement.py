@@ -38,6 +38,15 @@ def test_neighbours_have_mean_spread_and_number_of_runs() -> None:
     assert agreed_neighbors(spaces[:1], "w3", 2)[0].spread is None
 
 
+def test_a_neighbour_that_a_run_lacks_counts_where_it_is() -> None:
+    spaces = runs()
+    word = spaces[0].neighbors("w39", 1)[0][0]
+    found = {each.word: each for each in agreed_neighbors(spaces, word, 38)}
+    assert found["w39"].runs == 2
+    cosines = [space.similarity(word, "w39") for space in spaces[:2]]
+    assert found["w39"].cosine == pytest.approx(np.mean(cosines))
+
+
 def test_a_word_that_a_run_lacks_is_refused() -> None:
     with pytest.raises(VectorsError, match="'w39' has no vector"):
         agreed_neighbors(runs(), "w39")

@@ -133,7 +133,7 @@ def test_a_run_resumes_with_the_part_that_it_began_with(
             resume("r", longer, model=Margin)
     assert resume("r", longer, model=Margin).metrics["epoch"][-1] == 3
     train(config(text), "plain")
-    with pytest.raises(RunError, match="plain: began without a model of your own"):
+    with pytest.raises(RunError, match="plain: began without your own model"):
         resume("plain", longer, model=Margin)
 
 

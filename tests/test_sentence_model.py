@@ -159,3 +159,17 @@ def test_files_that_do_not_belong_together_are_refused() -> None:
         VectorsError, match="m: tokenizer.json and model.safetensors do"
     ):
         WordVectors.load("m")
+
+
+def test_a_subset_is_weighted_by_the_share_of_the_whole_text(
+    sg_train: Command, text: Path
+) -> None:
+    small = ("--set", "model.dimension=4", "--set", "training.epochs=1")
+    result = sg_train("train", "--corpus", text, "--out", "r", *small)
+    assert result.exit_code == 0, result.output
+    model = ("--format", "sentence-transformers", "--sif", "0.01")
+    for name, more in (("all", ()), ("few", ("--top", 5))):
+        result = sg_train("export", "r", name, *model, *more)
+        assert result.exit_code == 0, result.output
+    few, every = (WordVectors.load(name).matrix for name in ("few", "all"))
+    assert np.array_equal(few, every[:5])

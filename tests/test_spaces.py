@@ -28,7 +28,7 @@ def test_the_words_that_moved_most_are_shown(
     command = ("shift", "before.parquet", "after.parquet", "--top", 6)
     result = sg_train(*command, "--header")
     assert result.exit_code == 0, result.output
-    assert "1500 shared words; alignment leaves a residual of" in result.stderr
+    assert "1500 shared words; residual after alignment" in result.stderr
     head, *lines = [line.split("\t") for line in result.stdout.splitlines()]
     assert head == [
         *("word", "before", "after", "cosine", "local", "p", "q", "rare"),
@@ -55,7 +55,7 @@ def test_chosen_words_are_shown(
     command = ("shift", "before.parquet", "after.parquet", "--words", "words.txt")
     result = sg_train(*command)
     assert result.exit_code == 1
-    assert "words that a side has no vector of: absent" in result.stderr
+    assert "words without a vector on one of the sides: absent" in result.stderr
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     assert [(row[0], row[7]) for row in rows] == [("w40", ""), ("w900", "rare")]
     assert "absent" in sg_train.refused(*command, "--strict")

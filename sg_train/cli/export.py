@@ -72,7 +72,7 @@ def export(
         typer.Option(
             min=0,
             help="For sentence-transformers: weight words by SIF / (SIF + their share "
-            "of the text), or equally with 0; by default 0.0001.",
+            "of the text), or equally with 0; by default 0.0001, or 0 without counts.",
         ),
     ] = None,
     labels: LabelsOption = None,
@@ -96,13 +96,15 @@ def export(
     form = form or _default_format(vectors, out)
     _check_options(form, sif, labels, dtype, precision)
     check_free(out, overwrite=overwrite)
-    loaded, missing = _some(load_vectors(vectors, matrix, errors), top, only)
+    every = load_vectors(vectors, matrix, errors)
+    loaded, missing = _some(every, top, only)
     loaded = loaded.normalized() if unit else loaded
     if form == "sentence-transformers":
         from sg_train.reports.sentence_model import export_sentence_model
 
         run = open_run(vectors) if is_run(vectors) else None
-        export_sentence_model(loaded, out, run, sif)
+        total = None if every.counts is None else int(every.counts.sum())
+        export_sentence_model(loaded, out, run, sif, total)
     elif labels is not None:
         from sg_train.vectors.formats.projector import save_projector
 

@@ -85,11 +85,12 @@ def neighbors(
     With --labels, the label of the neighbour and, if known, its group follow. With
     several runs, such as those of several seeds, the mean cosine, its spread, and the
     number of runs in which the neighbour is among the nearest are shown. Words
-    without a vector are named at the end, and the exit code is then 1. Without words on
-    a terminal, a prompt asks for them.
+    without a vector are named at the end, and the exit code is then 1. With one run and
+    no words, a prompt on a terminal asks for them.
     """
     runs, words = _runs_before(vectors, words)
-    asks = not (words or file or everything or out) and _is_terminal()
+    is_asked = words or file or everything or out or as_json or len(runs) > 1
+    asks = not is_asked and _is_terminal()
     chosen = (
         [] if asks else _chosen(words, file, everything=everything, together=together)
     )

@@ -255,7 +255,7 @@ def check_replaceable(path: Path, *starts: bytes) -> None:
 
 
 def is_run(path: Path) -> bool:
-    """Return whether a path is a directory, and none that is a vector file."""
+    """Return whether a path is a directory that is not itself a set of vectors."""
     from sg_train.vectors.formats import is_directory_of_vectors
 
     return path.is_dir() and not is_directory_of_vectors(path)

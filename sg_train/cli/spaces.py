@@ -38,7 +38,9 @@ _SEED = re.compile(r"[-_,. ]*(seed)?[-_=]*\d+$")
 
 AlignOn = Annotated[
     int | None,
-    typer.Option(min=1, help="Align on the N most frequent words of both only."),
+    typer.Option(
+        min=1, help="Align only on words among the N most frequent of each side."
+    ),
 ]
 
 
@@ -67,7 +69,8 @@ def shift(
     min_count: Annotated[
         int,
         typer.Option(
-            min=0, help="Words that a side has less often are marked, and come last."
+            min=0,
+            help="Words with fewer occurrences on a side are marked and come last.",
         ),
     ] = 50,
     restrict: AlignOn = None,
@@ -83,8 +86,8 @@ def shift(
     Columns: word, counts, cosine after alignment (and its spread over runs), local
     cosine of the neighbourhoods, p, q, a mark if the word is rare, and the nearest
     words before and after. p is the chance that a word that has not changed moves so
-    far, judged by words of similar frequency; q is the share of false ones among
-    words with a p no larger.
+    far, judged by words of similar frequency; q is the expected share of false
+    discoveries among words with a p no larger.
     """
     from sg_train.vectors.shift import measure_shift
 
@@ -103,11 +106,12 @@ def shift(
         if absent and (strict or not rows):
             raise VectorsError(_not_shared(absent))
     _LOG.info(
-        "%s and %s: %d shared words; alignment leaves a residual of %.2f",
+        "%s and %s: %d shared words; residual after alignment %.2f%s",
         before[0],
         after[0],
         len(found.words),
         found.residual,
+        "" if len(paths) == 2 else ", the mean over runs",
     )
     table = [_row(found, row, one[0], other[0]) for row in rows]
     show_table(table, out, as_json=as_json, heading=header)
@@ -131,7 +135,7 @@ def _rows_of(
 
 
 def _not_shared(words: Sequence[str]) -> str:
-    return f"words that a side has no vector of: {listed(words, _MOST_NAMED)}"
+    return f"words without a vector on one of the sides: {listed(words, _MOST_NAMED)}"
 
 
 def _row(

@@ -80,7 +80,7 @@ def train(
         str | None,
         typer.Option(
             metavar="K/N",
-            help="Of such runs, train the k-th of n shares, as in 3/12, one per job.",
+            help="Train only share K of N of these runs, as in 3/12, one per job.",
         ),
     ] = None,
     overwrite: Overwrite = False,

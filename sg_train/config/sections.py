@@ -521,7 +521,8 @@ class ExportConfig(Section):
     format: VectorFormat = Field(
         default="text",
         description="word2vec's text or binary format, GloVe's, arrays (safetensors, "
-        "npy), or a directory for TensorBoard's projector",
+        "npy), tables (Parquet, CSV, JSON lines), a directory for TensorBoard's "
+        "projector, or a fastText model (with n-grams)",
     )
 
 

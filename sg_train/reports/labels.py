@@ -69,7 +69,7 @@ class Labels:
 
     @property
     def columns(self) -> dict[str, Mapping[str, str]]:
-        """What a table of words has in addition: labels and groups, by heading."""
+        """The additional columns of a table of words: labels and groups, by heading."""
         columns = {"label": self.names, "group": self.groups}
         return {name: of_word for name, of_word in columns.items() if of_word}
 

@@ -30,11 +30,25 @@ _LOG = logging.getLogger(__name__)
 SIF = 1e-4  # a
 
 _CARD = Path(__file__).parent / "page/model_card.md"
+_AS_TRAINED = (
+    "`tokenizer.json` splits a text as it was split for training, with these "
+    "exceptions: it does not join phrases, call a Python function, or make words of "
+    "emoji; it does not replace numbers beside joiners; and another version of Unicode "
+    "decides what is a letter."
+)
+_AS_USUAL = (
+    "`tokenizer.json` splits a text as sg-train does by default. How it was split for "
+    "training is not recorded."
+)
 _LEFT_OUT = ("kind", "state", "command", "settings hash")
 
 
 def export_sentence_model(
-    vectors: WordVectors, path: Path, run: RunDirectory | None, sif: float | None = None
+    vectors: WordVectors,
+    path: Path,
+    run: RunDirectory | None,
+    sif: float | None = None,
+    total: int | None = None,
 ) -> None:
     """Write a directory that sentence-transformers and model2vec load.
 
@@ -45,6 +59,8 @@ def export_sentence_model(
             into words.
         sif: a, the share of the text from which on words count for less; 0 weights all
             words equally. By default 0.0001 if counts are known, else 0.
+        total: number of words of the text, if `vectors` are only some of them; by
+            default the sum of their counts.
 
     Raises:
         SettingsError: words are to be weighted, but their counts are unknown.
@@ -63,15 +79,19 @@ def export_sentence_model(
         corpus = CorpusConfig(case="keep")
     words = vectors.words
     matrix = (
-        vectors.matrix * sif_weights(vectors, sif)[:, None] if sif else vectors.matrix
+        vectors.matrix * sif_weights(vectors, sif, total)[:, None]
+        if sif
+        else vectors.matrix
     )
     tokenizer = tokenizer_json(words, corpus, unknown_word(words))
     card = _card(vectors, path.name, run, sif)
     save_sentence_model(words, matrix, behind_link(path), tokenizer, card)
 
 
-def sif_weights(vectors: WordVectors, a: float) -> NDArray[np.float32]:
-    """Return a / (a + p) for each word, (V,), where p is its share of all counts.
+def sif_weights(
+    vectors: WordVectors, a: float, total: int | None = None
+) -> NDArray[np.float32]:
+    """Return a / (a + p) for each word, (V,), where p is its count divided by `total`.
 
     Raises:
         SettingsError: counts are unknown.
@@ -85,7 +105,7 @@ def sif_weights(vectors: WordVectors, a: float) -> NDArray[np.float32]:
             "--sif: the counts of words are unknown; give a run, a fastText model or a "
             "table with the column count, or --sif 0"
         )
-    shares = vectors.counts / max(1, vectors.counts.sum())
+    shares = vectors.counts / max(1, total or vectors.counts.sum())
     weights: NDArray[np.float32] = (a / (a + shares)).astype(np.float32)
     return weights
 
@@ -93,7 +113,9 @@ def sif_weights(vectors: WordVectors, a: float) -> NDArray[np.float32]:
 def _card(vectors: WordVectors, name: str, run: RunDirectory | None, sif: float) -> str:
     facts = "Converted from a file of vectors; how they were trained is not recorded."
     scores = "None are recorded."
+    origin, splitting = "exported by", _AS_USUAL
     if run is not None:
+        origin, splitting = "trained as word2vec skip-gram and exported by", _AS_TRAINED
         known = describe(run.path).items()
         rows = [(key, _cell(value)) for key, value in known if key not in _LEFT_OUT]
         facts = _table("what", "value", [row for row in rows if row[1]])
@@ -107,6 +129,8 @@ def _card(vectors: WordVectors, name: str, run: RunDirectory | None, sif: float)
         dimension=vectors.dimension,
         version=importlib.metadata.version("sg-train"),
         weights=f", each multiplied by a / (a + p), a = {sif:g}" if sif else "",
+        origin=origin,
+        splitting=splitting,
         facts=facts,
         scores=scores,
     )

@@ -32,7 +32,7 @@ class Own:
 def own_part(
     model: "type[SkipGram] | None" = None, engine: EngineSpec | None = None
 ) -> Own | None:
-    """Return the user's own part, if one is given.
+    """Return the user's own model or engine, if one is given.
 
     Args:
         model: a subclass of SkipGram, which the autograd engine trains.
@@ -82,7 +82,7 @@ def check_same(own: Own | None, recorded: OwnPart | None, run: str) -> None:
     if recorded is None:
         assert given is not None
         raise RunError(
-            f"{run}: began without a {given.kind} of your own; resume it without one"
+            f"{run}: began without your own {given.kind}; resume it without one"
         )
     kind, name = recorded.kind, recorded.name
     if given is None:

@@ -42,7 +42,7 @@ class Shift:
         spread: (n,) float64, its standard deviation over pairs of runs; None if each
             side is a single run.
         local: (n,) float64, the cosine of their cosines with the nearest words of both
-            sides (Hamilton et al. 2016), which needs no alignment.
+            sides (Hamilton et al. 2016); of the mean of several runs.
         p: (n,) float64, the chance that a word of this frequency that has not changed
             moves so far, judged by `cosine` and `local` together.
         q: (n,) float64, the expected share of false ones among words with a p no larger
@@ -75,7 +75,8 @@ def measure_shift(
     Args:
         before: vectors of the first side; of several runs, their seeds should differ.
         after: vectors of the second side.
-        restrict: align on this many of the most frequent words; by default all.
+        restrict: align only on shared words among this many of the most frequent ones;
+            by default all.
         least: count on either side below which a word is rare.
 
     Raises:

@@ -2,7 +2,7 @@
 
 float16  each number rounded to 11 bits; up to 65504
 int8     each vector is `scale` times whole numbers from -127 to 127, where `scale` is
-         its largest number divided by 127, as float32; cosines do not depend on it
+         its largest absolute value / 127, as float32; cosines do not depend on it
 """
 
 from collections.abc import Sequence
