@@ -1,6 +1,6 @@
 """Find words whose contexts were changed on purpose, among all others.
 
-    python -m benchmarks.shift TEXT --seeds 1 2 3
+    python -m benchmarks.shift TEXT --compass
 
 splits a text of one sentence or paragraph per line into two halves, at random, and
 trains runs on each. Nothing has changed between the halves, so nothing should be found.
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--least", type=int, default=200, help="count of planted words")
+    parser.add_argument("--compass", action="store_true", help="train with a compass")
     parser.add_argument("--split", type=int, default=1, help="seed of the split")
     parser.add_argument("--set", nargs="+", default=[], dest="overrides")
     args = parser.parse_args()
@@ -40,18 +41,28 @@ def main() -> None:
     planted, donors = choose(early, late, args.least, generator)
     changed = plant(late, planted, donors, generator)
     with tempfile.TemporaryDirectory() as scratch:
-        before, same, after = (
-            [
-                vectors_of(half, seed, Path(scratch), args.overrides)
-                for seed in args.seeds
+        place = Path(scratch)
+        sides = []
+        for second in (late, changed):
+            overrides = args.overrides
+            if args.compass:
+                vectors_of([*early, *second], 1, place / "compass", overrides)
+                overrides = [*overrides, *compass_settings(place / "compass")]
+            both = [
+                [
+                    vectors_of(half, seed, place / "run", overrides)
+                    for seed in args.seeds
+                ]
+                for half in (early, second)
             ]
-            for half in (early, late, changed)
-        )
-    print("| | shared words | in the first 50 | last | p < .05 | q < .05 | s |")
-    print("|---|---|---|---|---|---|---|")
-    for name, side in (("nothing changed", same), ("thirty words changed", after)):
+            sides.append(both)
+    head = ("", "shared words", "in the first 50", "last", "of them q < .05")
+    print(f"| {' | '.join((*head, 'others p < .05', 'others q < .05', 's'))} |")
+    print("|---|---|---|---|---|---|---|---|")
+    names = ("nothing changed", "thirty words changed")
+    for name, (before, after) in zip(names, sides, strict=True):
         began = time.perf_counter()
-        shift = measure_shift(before, side)
+        shift = measure_shift(before, after)
         report(name, shift, planted, donors, time.perf_counter() - began)
 
 
@@ -99,11 +110,21 @@ def plant(
     return changed
 
 
+def compass_settings(run: Path) -> list[str]:
+    return [
+        f"model.init_from={run}",
+        "model.init_v=true",
+        f"vocabulary.only={run}/vocabulary.tsv",
+        "training.freeze=v",
+        "training.freeze_words=null",
+    ]
+
+
 def vectors_of(
-    lines: list[list[str]], seed: int, scratch: Path, overrides: list[str]
+    lines: list[list[str]], seed: int, out: Path, overrides: list[str]
 ) -> WordVectors:
     config = Config.load(None, [f"training.seed={seed}", *overrides])
-    return train(config, scratch / "run", sentences=lines, overwrite=True).vectors
+    return train(config, out, sentences=lines, overwrite=True).vectors
 
 
 def report(
@@ -114,11 +135,13 @@ def report(
     found = sum(word in planted for word in ranked[:50])
     last = max(row for row, word in enumerate(ranked) if word in planted) + 1
     others = np.array([word not in {*planted, *donors} for word in shift.words])
+    sure = int((shift.q[[word in planted for word in shift.words]] < LEVEL).sum())
     alarms, discoveries = (
         f"{(each[others] < LEVEL).mean():.3f}" for each in (shift.p, shift.q)
     )
     print(
-        f"| {name} | {len(shift.words)} | {found} of {PLANTED} | {last} | {alarms} | "
+        f"| {name} | {len(shift.words)} | {found} of {PLANTED} | {last} | "
+        f"{sure} | {alarms} | "
         f"{discoveries} | {seconds:.1f} |",
         flush=True,
     )
