@@ -83,3 +83,8 @@ def test_several_runs_before_the_words_are_compared(
     assert "give one of words" in sg_train.refused("neighbors", *paths, "--all", "w1")
     line = sg_train.refused("neighbors", *paths, "--all")
     assert "--all: cannot be combined with several runs" in line
+
+
+def test_a_run_that_is_not_there_is_no_word(sg_train: Command, trained) -> None:
+    line = sg_train.refused("neighbors", trained, "runs/nope", "w1")
+    assert "runs/nope: not a run directory; further runs must be runs" in line

@@ -85,3 +85,9 @@ def test_spaces_that_cannot_be_aligned_are_refused() -> None:
     broken = WordVectors(space().words, np.full((300, 8), np.nan, dtype=np.float32))
     with pytest.raises(VectorsError, match="not finite"):
         align(broken, space())
+
+
+def test_vectors_of_zeros_cannot_be_aligned() -> None:
+    zeros = WordVectors(space().words, np.zeros((300, 8), dtype=np.float32))
+    with pytest.raises(VectorsError, match="shared words are all equal or 0"):
+        align(zeros, zeros)

@@ -86,3 +86,17 @@ def test_faulty_groups_are_refused(texts: list[str], complaint: str) -> None:
 def test_an_open_quote_is_refused() -> None:
     with pytest.raises(SettingsError, match="--words: unexpected end of data"):
         split_words_at_commas('a,"b', "--words")
+
+
+def test_a_quote_that_does_not_end_and_a_huge_field_are_refused() -> None:
+    Path("l").write_text('the,"THE\nof,OF\n')
+    with pytest.raises(SettingsError, match=r"l, line \d: unexpected end of data"):
+        Labels.load(Path("l"))
+    Path("l").write_text("the," + "x" * 200_000)
+    with pytest.raises(SettingsError, match="l, line 1: field larger than field limit"):
+        Labels.load(Path("l"))
+
+
+def test_only_line_feeds_end_lines() -> None:
+    Path("l").write_text("a\tA\x0cB\tg\r\nb\tB\u2028C\n", newline="")
+    assert Labels.load(Path("l")).names == {"a": "A\x0cB", "b": "B\u2028C"}

@@ -173,3 +173,19 @@ def test_a_subset_is_weighted_by_the_share_of_the_whole_text(
         assert result.exit_code == 0, result.output
     few, every = (WordVectors.load(name).matrix for name in ("few", "all"))
     assert np.array_equal(few, every[:5])
+
+
+def test_other_types_of_numbers_and_weights_are_refused() -> None:
+    vectors = some_vectors(counts=np.array([9, 6, 3, 1]))
+    for sif in (float("inf"), 2.0, 1e-300):
+        with pytest.raises(
+            SettingsError, match="--sif .*: expected 0, or a share from"
+        ):
+            export_sentence_model(vectors, Path("m"), None, sif)
+    export_sentence_model(vectors, Path("m"), None)
+    rows = np.ones((5, 6), dtype=np.float16)
+    Path("m/model.safetensors").write_bytes(
+        safetensors.numpy.save({"embeddings": rows})
+    )
+    with pytest.raises(VectorsError, match="`embeddings` is F16, expected F32"):
+        WordVectors.load("m")

@@ -243,3 +243,10 @@ def test_a_grid_and_seeds_are_given_as_text() -> None:
 def test_a_faulty_grid_is_refused(grid, seeds, complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         sweep_of(Config(), [grid] if grid else [], seeds)
+
+
+def test_seeds_are_given_once() -> None:
+    with pytest.raises(
+        SettingsError, match="--seeds: cannot be combined with --grid tr"
+    ):
+        sweep_of(Config(), ["training.seed=1,2"], "3-4")

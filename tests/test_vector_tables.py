@@ -147,7 +147,7 @@ def test_of_repeated_words_the_first_is_kept(caplog) -> None:
     ("content", "message"),
     [
         ("word,count\na,1\n", "has no column 'vector'; a table of vectors has"),
-        ("word,word,vector\na,b,1\n", "has no column 'word'"),
+        ("word,word,vector\na,b,1\n", "has 2 columns 'word'; keep one"),
         ("word,vector\n", "holds no vectors"),
         ('word,vector\na,"1,2"\nb,3\n', "vector 2 has 1 numbers, expected 2"),
         ("word,vector\na,[]\n", r"damaged table of vectors \("),
@@ -207,3 +207,44 @@ def test_what_a_table_cannot_hold_is_refused(ending: str) -> None:
     with pytest.raises(VectorsError, match="the vector of 'b' is not finite"):
         vectors.save(f"v.{ending}")
     assert not Path(f"v.{ending}").exists()
+
+
+def test_scales_belong_to_int8_only_and_must_be_complete() -> None:
+    floats = {"word": ["a", "b"], "vector": [[1.0], [2.0]], "scale": [0.0, 5.0]}
+    pq.write_table(pa.table(floats), "v")
+    assert WordVectors.load("v").matrix.tolist() == [[1], [2]]
+    kind = pa.list_(pa.int8())
+    small = pa.table(
+        {
+            "word": ["a", "b"],
+            "vector": pa.array([[1], [2]], kind),
+            "scale": pa.array([0.5, None], pa.float32()),
+        }
+    )
+    pq.write_table(small, "v")
+    with pytest.raises(VectorsError, match="v: a scale of an int8 vector is missing"):
+        WordVectors.load("v")
+
+
+def test_counts_of_pandas_are_read_and_missing_ones_reported(caplog) -> None:
+    Path("v").write_text("word,count,vector\na,3.0,[1]\nb,2.0,[2]\n")
+    counts = WordVectors.load("v").counts
+    assert counts is not None
+    assert counts.tolist() == [3, 2]
+    assert not caplog.text
+    Path("v").write_text("word,count,vector\na,3.0,[1]\nb,,[2]\n")
+    assert WordVectors.load("v").counts is None
+    assert "v: counts are ignored, because some are missing" in caplog.text
+    Path("v").write_text("word,count,count,vector\na,3,3,[1]\n")
+    with pytest.raises(VectorsError, match="v: has 2 columns 'count'; keep one"):
+        WordVectors.load("v")
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"precision": 3}], ids=str)
+def test_a_vector_that_would_vanish_is_refused(options) -> None:
+    vectors = WordVectors(["a", "b"], np.array([[1, 0], [1e-8, 0]]))
+    name = "v.npy" if "dtype" in options else "v.csv"
+    with pytest.raises(VectorsError, match="vector of 'b' would be rounded to zeros"):
+        vectors.save(name, **options)
+    assert not Path(name).exists()
+    WordVectors(["a", "b"], np.array([[1, 0], [0, 0]])).save(name, **options)

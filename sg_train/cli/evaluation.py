@@ -133,6 +133,8 @@ def compare(
             similarity or [], analogies or [], restrict=restrict
         )
     entries = compare_all(paths, evaluation, sort)
+    if as_json and form not in ("tsv", "json"):
+        raise SettingsError(f"--json: cannot be combined with --format {form}")
     if as_json or form == "json":
         if columns is not None:
             raise SettingsError(

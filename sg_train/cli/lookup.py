@@ -187,6 +187,10 @@ def _runs_before(
     runs, rest = [first], list(words or ())
     while rest and is_run(first) and (Path(rest[0]) / "config.yaml").is_file():
         runs.append(Path(rest.pop(0)))
+    if rest and "/" in rest[0] and Path(rest[0]).parent == first.parent:
+        raise SettingsError(
+            f"{rest[0]}: not a run directory; further runs must be runs, before words"
+        )
     return runs, rest or None
 
 

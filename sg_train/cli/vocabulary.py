@@ -167,13 +167,14 @@ def _show_facts(facts: dict[str, Any], *, as_json: bool) -> None:
 
 def _rows(words: "Words", search: str | None) -> Iterator[dict[str, Any]]:
     counts = words.counts
-    total = 0 if counts is None else words.counted or int(counts.sum())
+    # Counts of a file may add up to more than 64 bits hold.
+    total = 0 if counts is None else words.counted or sum(counts.tolist())
     for place, word in enumerate(words.words):
         # A word such as [UNK] is also a pattern, which does not match it.
         if search is not None and word != search and not fnmatchcase(word, search):
             continue
         count = None if counts is None else int(counts[place])
-        share = None if count is None else count / total
+        share = None if count is None else count / max(1, total)
         yield {"word": word, "count": count, "share": share}
 
 

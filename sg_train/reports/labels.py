@@ -1,9 +1,10 @@
 """Names and groups for words that say little, such as the numbers of items."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sg_train.errors import SettingsError
 from sg_train.system.files import read_regular
@@ -39,16 +40,16 @@ class Labels:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise SettingsError(f"cannot read {file}: {reason}") from error
-        lines = text.splitlines()
+        lines = [line.removesuffix("\r") for line in text.split("\n")]
         tabs = bool(lines) and "\t" in lines[0]
         rows = (
             csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
             if tabs
-            else csv.reader(lines)
+            else csv.reader(lines, strict=True)
         )
         names: dict[str, str] = {}
         groups: dict[str, str] = {}
-        for row in rows:
+        for row in _checked(rows, file):
             if not any(row) or (rows.line_num == 1 and row[0].lower() == _HEAD):
                 continue
             where = f"{file}, line {rows.line_num}"
@@ -80,6 +81,14 @@ class Labels:
         ('apple', 'a')
         """
         return self.names.get(word, word)
+
+
+def _checked(rows: Any, file: Path) -> Iterator[list[str]]:
+    """Yield the rows of a reader, and refuse what it cannot read."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise SettingsError(f"{file}, line {rows.line_num}: {error}") from error
 
 
 def parse_groups(texts: Iterable[str]) -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ from sg_train.wording import printable
 _LOG = logging.getLogger(__name__)
 
 SIF = 1e-4  # a
+_LEAST_SIF = 1e-6
 
 _CARD = Path(__file__).parent / "page/model_card.md"
 _AS_TRAINED = (
@@ -72,6 +73,8 @@ def export_sentence_model(
             "%s: counts of words are unknown, so all words weigh the same",
             path,
         )
+    if sif is not None and sif and not _LEAST_SIF <= sif <= 1:
+        raise SettingsError(f"--sif {sif:g}: expected 0, or a share from 1e-6 to 1")
     sif = (0.0 if vectors.counts is None else SIF) if sif is None else sif
     config = run.load_config() if run else Config()
     corpus = config.corpus

@@ -50,8 +50,9 @@ def chosen_columns(entries: Sequence[Entry], asked: str | None) -> list[str]:
     for name in names:
         if name not in known:
             raise SettingsError(
-                f"--columns: no column {name!r}; choose from run, seeds, "
-                f"{', '.join(figures)} and settings such as model.dimension"
+                f"--columns: no column {name!r}; choose from "
+                f"{', '.join(['run', 'seeds', *figures])} and settings such as "
+                "model.dimension"
             )
     return list(dict.fromkeys(names))
 

@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ def _fields(settings: dict[str, Any], sweep: SweepConfig) -> list[tuple[str, str
 
 
 def sweep_of(
-    config: Config, grid: Iterable[str] = (), seeds: str | None = None
+    config: Config, grid: Sequence[str] = (), seeds: str | None = None
 ) -> Config:
     """Return a config with a sweep that is given as text.
 
@@ -207,6 +207,8 @@ def sweep_of(
             )
         values[key.strip()] = found
     if seeds is not None:
+        if any(text.startswith("training.seed=") for text in grid):
+            raise SettingsError("--seeds: cannot be combined with --grid training.seed")
         values["training.seed"] = list(map(str, _numbers(seeds)))
     return config.with_settings({"sweep.values": values}) if values else config
 

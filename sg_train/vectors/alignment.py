@@ -97,6 +97,8 @@ def align(
         before += float(np.einsum("ij,ij->", x, y))
     if not np.isfinite(products).all():
         raise VectorsError("some vectors are not finite")
+    if not products.any():
+        raise VectorsError("the vectors of the shared words are all equal or 0")
     left, sizes, right = np.linalg.svd(products)
     # |X R - Y|^2 = |X|^2 + |Y|^2 - 2 sum(S), as R keeps lengths.
     squares = [

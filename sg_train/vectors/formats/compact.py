@@ -6,7 +6,7 @@ int8     each vector is `scale` times whole numbers from -127 to 127, where `sca
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,24 @@ def _halves(words: Sequence[str], matrix: NDArray[np.float32]) -> NDArray[np.flo
             f"the vector of {words[int(np.argmin(fits))]!r} does not fit into float16; "
             "use float32, or scale vectors to unit length"
         )
+    check_not_vanished(words, matrix, halves)
     return halves
+
+
+def check_not_vanished(
+    words: Sequence[str], matrix: NDArray[np.float32], rounded: NDArray[Any]
+) -> None:
+    """Refuse numbers so small that rounding leaves only zeros of a vector.
+
+    Raises:
+        VectorsError: it does; the message names the first such word.
+    """
+    vanished = matrix.any(axis=1) & ~rounded.any(axis=1)
+    if vanished.any():
+        raise VectorsError(
+            f"the vector of {words[int(np.argmax(vanished))]!r} would be rounded to "
+            "zeros; write more digits, or scale vectors to unit length"
+        )
 
 
 def expanded(compact: Compact) -> NDArray[np.float32]:

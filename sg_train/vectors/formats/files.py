@@ -28,6 +28,7 @@ from sg_train.system.compression import compression_of, decompressed
 from sg_train.system.containers import HEAD_BYTES, PYTORCH, container_of
 from sg_train.system.streams import buffered
 from sg_train.vectors.formats import arrays, fasttext, word2vec
+from sg_train.vectors.formats.compact import check_not_vanished
 from sg_train.vectors.formats.projector import (
     is_projector,
     load_projector,
@@ -143,7 +144,9 @@ def save_vectors(
     """
     _check_options(form, dtype, precision)
     if precision is not None:
-        content = content._replace(matrix=_rounded(content.matrix, precision))
+        rounded = _rounded(content.matrix, precision)
+        check_not_vanished(content.words, content.matrix, rounded)
+        content = content._replace(matrix=rounded)
     words, matrix = content.words, content.matrix
     if form == "fasttext":
         fasttext.save_fasttext(words, matrix, path, *content[2:])

@@ -116,6 +116,9 @@ def load_sentence_model(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     name = path / _WEIGHTS
     try:
         with safetensors.safe_open(name, framework="numpy") as file:
+            kind = file.get_slice(_TENSOR).get_dtype()
+            if kind != "F32":
+                raise VectorsError(f"{name}: `embeddings` is {kind}, expected F32")
             rows = file.get_tensor(_TENSOR)
     except (OSError, safetensors.SafetensorError) as error:
         raise VectorsError(f"{name}: damaged safetensors file ({error})") from error

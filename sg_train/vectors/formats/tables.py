@@ -10,6 +10,7 @@ Text has each number in its shortest exact form.
 
 import csv
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
@@ -33,6 +34,8 @@ from sg_train.vectors.formats.checks import (
     first_rows,
 )
 from sg_train.vectors.formats.compact import Compact, compacted, expanded
+
+_LOG = logging.getLogger(__name__)
 
 _NUMBERS_AT_ONCE = 1 << 20
 _MOST_THREADS = 8
@@ -191,7 +194,8 @@ def load_csv(file: IO[bytes], path: Path) -> VectorTable:
     Raises:
         VectorsError: the file is damaged or has other columns.
     """
-    types = {"word": pa.string(), "vector": pa.string(), "count": pa.int64()}
+    # pandas writes counts as 3.0 if one is missing.
+    types = {"word": pa.string(), "vector": pa.string(), "count": pa.float64()}
     convert = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
 
     def read() -> pa.Table:
@@ -235,27 +239,28 @@ def load_jsonl(file: IO[bytes], path: Path) -> VectorTable:
 def _load(path: Path, read: Callable[[], pa.Table]) -> VectorTable:
     try:
         return _of_table(read(), path)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise VectorsError(f"{path}: damaged table of vectors ({reason})") from error
 
 
 def _of_table(table: pa.Table, path: Path) -> VectorTable:
-    for name in ("word", "vector"):
-        if table.column_names.count(name) != 1:
-            raise VectorsError(
-                f"{path}: has no column {name!r}; a table of vectors has the columns "
-                "word, vector (a list of numbers) and, if known, count"
-            )
+    _check_columns(table.column_names, path)
     if not table.num_rows:
         raise VectorsError(f"{path}: holds no vectors")
-    matrix = _matrix(_whole(table["vector"]), path)
-    if "scale" in table.column_names:
-        scales = _whole(table["scale"]).cast(pa.float32()).fill_null(1)
+    vectors = _whole(table["vector"])
+    matrix = _matrix(vectors, path)
+    if vectors.type.value_type == pa.int8() and "scale" in table.column_names:
+        scales = _whole(table["scale"]).cast(pa.float32())
+        if scales.null_count:
+            raise VectorsError(f"{path}: a scale of an int8 vector is missing")
         matrix *= scales.to_numpy()[:, None]
     words = table["word"].cast(pa.string()).fill_null("").to_pylist()
     counts = None
-    if "count" in table.column_names and not table["count"].null_count:
+    unknown = table["count"].null_count if "count" in table.column_names else 0
+    if 0 < unknown < table.num_rows:
+        _LOG.warning("%s: counts are ignored, because some are missing", path)
+    if "count" in table.column_names and not unknown:
         counts = _whole(table["count"]).cast(pa.int64()).to_numpy()
         if (counts < 0).any():
             row = int(np.argmax(counts < 0))
@@ -266,6 +271,20 @@ def _of_table(table: pa.Table, path: Path) -> VectorTable:
         return VectorTable(words, matrix, counts)
     words = [words[row] for row in kept]
     return VectorTable(words, matrix[kept], None if counts is None else counts[kept])
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
+    for name in ("word", "vector"):
+        if name not in names:
+            raise VectorsError(
+                f"{path}: has no column {name!r}; a table of vectors has the columns "
+                "word, vector (a list of numbers) and, if known, count"
+            )
+    for name in ("word", "vector", "count", "scale"):
+        if names.count(name) > 1:
+            raise VectorsError(
+                f"{path}: has {names.count(name)} columns {name!r}; keep one"
+            )
 
 
 def _matrix(vectors: pa.Array, path: Path) -> NDArray[np.float32]:
