@@ -93,8 +93,14 @@ def test_a_quote_that_does_not_end_and_a_huge_field_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"l, line \d: unexpected end of data"):
         Labels.load(Path("l"))
     Path("l").write_text("the," + "x" * 200_000)
-    with pytest.raises(SettingsError, match="l, line 1: field larger than field limit"):
-        Labels.load(Path("l"))
+    limit = csv.field_size_limit(131_072)  # reading CSV corpora raises it
+    try:
+        with pytest.raises(
+            SettingsError, match="l, line 1: field larger than field li"
+        ):
+            Labels.load(Path("l"))
+    finally:
+        csv.field_size_limit(limit)
 
 
 def test_only_line_feeds_end_lines() -> None:
