@@ -15,7 +15,7 @@ MOVED = [f"w{row}" for row in (40, 80, 120, 160, 200)]
 
 
 def space(seed: int, *, moved: bool = False, counts=COUNTS) -> WordVectors:
-    """Return a space like all others but for noise, more of it for rare words."""
+    """Return the same space with noise of its own, larger for rare words."""
     truth = np.random.default_rng(0).normal(size=(SIZE, DIMENSION))
     if moved:
         rows = [int(word[1:]) for word in MOVED]

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from sg_train.errors import OutputError, VectorsError
 from sg_train.vectors.formats import tables
+from sg_train.vectors.formats.text_rows import joined_numbers
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import awkward_vectors
 
@@ -194,8 +195,8 @@ def test_a_table_that_does_not_read_back_is_refused(ending: str, monkeypatch) ->
         broken = tables._lists
         monkeypatch.setattr(tables, "_lists", lambda x, kind: broken(x + 1, kind))
     else:
-        spell = tables._numbers
-        monkeypatch.setattr(tables, "_numbers", lambda rows: spell(rows + 1))
+        place = "sg_train.vectors.formats.tables.joined_numbers"
+        monkeypatch.setattr(place, lambda rows, mark: joined_numbers(rows + 1, mark))
     with pytest.raises(OutputError, match=r"v\.\w+: does not read back as written"):
         WordVectors(["a"], np.array([[1, 2]])).save(f"v.{ending}")
     assert not Path(f"v.{ending}").exists()

@@ -132,14 +132,13 @@ def compare(
         evaluation = Evaluation.from_files(
             similarity or [], analogies or [], restrict=restrict
         )
-    entries = compare_all(paths, evaluation, sort)
     if as_json and form not in ("tsv", "json"):
         raise SettingsError(f"--json: cannot be combined with --format {form}")
-    if as_json or form == "json":
-        if columns is not None:
-            raise SettingsError(
-                "--columns: cannot be combined with JSON, which has all"
-            )
+    as_json = as_json or form == "json"
+    if as_json and columns is not None:
+        raise SettingsError("--columns: cannot be combined with JSON, which has all")
+    entries = compare_all(paths, evaluation, sort)
+    if as_json:
         show([asdict(entry) for entry in entries], as_json=True)
         return
     rows = rows_of(entries, chosen_columns(entries, columns))
@@ -352,7 +351,7 @@ def report(
     check_replaceable(out, b"<!doctype html>")
     run = open_run(vectors) if is_run(vectors) else None
     evaluation = read_tests(vectors, similarity, analogies, restrict)
-    loaded = load_vectors(vectors, matrix)
     named = load_labels(labels)
+    loaded = load_vectors(vectors, matrix)
     title = title or str(vectors)
     write_report(out, loaded, evaluation(loaded), title=title, run=run, labels=named)

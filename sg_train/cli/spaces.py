@@ -94,14 +94,16 @@ def shift(
     before, after = _two_sides(paths)
     for path in (*before, *after):
         check_table(out, path, overwrite=overwrite, as_json=as_json)
+    asked = None
+    if words is not None:
+        asked = [word for (word,) in asked_questions([], words, 1, "--words")]
     one, other = (
         [load_vectors(path, matrix) for path in side] for side in (before, after)
     )
     found = measure_shift(one, other, restrict, min_count)
     absent: list[str] = []
     rows = list(range(min(top, len(found.words))))
-    if words is not None:
-        asked = [word for (word,) in asked_questions([], words, 1, "--words")]
+    if asked is not None:
         rows, absent = _rows_of(asked, found, one[0])
         if absent and (strict or not rows):
             raise VectorsError(_not_shared(absent))

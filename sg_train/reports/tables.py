@@ -153,6 +153,8 @@ def _lines(table: "pa.Table", separator: str) -> memoryview:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from sg_train.vectors.formats.text_rows import as_bytes  # noqa: PLC0415 (pyarrow)
+
     columns = []
     for column in table.columns:
         whole = pa.concat_arrays(column.chunks)
@@ -163,10 +165,7 @@ def _lines(table: "pa.Table", separator: str) -> memoryview:
             words = whole.cast(pa.string()).fill_null("")
             columns.append(_fields(words, separator))
     lines = pc.binary_join_element_wise(*columns, separator)
-    lines = pc.binary_join_element_wise(lines, "\n", "")
-    _, offsets, data = lines.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
-    return memoryview(data)[: ends[-1]]
+    return as_bytes(pc.binary_join_element_wise(lines, "\n", ""))[0]
 
 
 def _fields(words: "pa.Array", separator: str) -> "pa.Array":

@@ -27,22 +27,21 @@ def load_run_weights(run: RunDirectory) -> tuple[Sequence[str], Weights]:
         CorpusError: the vocabulary is damaged.
         RunError: the run is not done or its files do not belong together.
     """
-    return _load_weights(run, run.load_config().model)
+    vocabulary, weights = _load_weights(run, run.load_config().model)
+    return vocabulary.words, weights
 
 
-def _load_weights(
-    run: RunDirectory, model: ModelConfig
-) -> tuple[Sequence[str], Weights]:
+def _load_weights(run: RunDirectory, model: ModelConfig) -> tuple[Vocabulary, Weights]:
     run.check_done()
-    words = Vocabulary.load(run.vocabulary_file).words
+    vocabulary = Vocabulary.load(run.vocabulary_file)
     weights = load_weights(run.weights_file)
-    input_rows = model.input_rows(len(words))
-    if (len(weights["u"]), len(weights["v"])) != (input_rows, len(words)):
+    size = len(vocabulary)
+    if (len(weights["u"]), len(weights["v"])) != (model.input_rows(size), size):
         raise RunError(
-            f"{run.path}: {len(words)} words in the vocabulary, but "
+            f"{run.path}: {size} words in the vocabulary, but "
             f"{len(weights['v'])} vectors; train the run again"
         )
-    return words, weights
+    return vocabulary, weights
 
 
 def ngrams_of(model: ModelConfig) -> Ngrams | None:
@@ -83,15 +82,15 @@ def load_run_vectors(run: RunDirectory, matrix: Matrix | None = None) -> WordVec
         RunError: the run is not done or its files do not belong together.
     """
     config = run.load_config()
-    words, weights = _load_weights(run, config.model)
-    word_rows = _word_rows(run, config, words)
+    vocabulary, weights = _load_weights(run, config.model)
+    word_rows = _word_rows(run, config, vocabulary.words)
     vectors = to_vectors(
-        words,
+        vocabulary.words,
         weights,
         matrix or config.export.matrix,
         spellings_of(config.corpus),
         word_rows,
-        Vocabulary.load(run.vocabulary_file).counts,
+        vocabulary.counts,
     )
     if not np.isfinite(vectors.matrix).all():
         raise RunError(

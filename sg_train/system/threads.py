@@ -5,8 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from sg_train.system.machine import available_cpus
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+def on_all_cpus(
+    function: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> Iterator[_Result]:
+    """Apply a function of matrix products on all CPUs; see `in_order`."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
+
+    with threadpool_limits(1, "blas"):  # whose threads would wait for one another
+        yield from in_order(function, items, available_cpus())
 
 
 def in_order(

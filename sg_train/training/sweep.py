@@ -161,7 +161,7 @@ def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
 
 
 def _earlier_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
-    """Return the name that versions before 0.2 gave to a point."""
+    """Return the name that earlier versions gave to a point."""
     return ",".join(f"{name}={value}" for name, value in _fields(settings, sweep))
 
 

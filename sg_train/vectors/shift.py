@@ -7,15 +7,14 @@ their vectors are less certain.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.system.machine import available_cpus
-from sg_train.system.threads import in_order
+from sg_train.system.threads import on_all_cpus
 from sg_train.vectors.alignment import align, centred, shared_words
 from sg_train.vectors.cosine import unit
 from sg_train.vectors.word_vectors import WordVectors
@@ -200,16 +199,7 @@ def _local(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.f
 
     starts = range(0, len(one), _QUERIES_AT_ONCE)
     parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
-    return np.concatenate([*_on_all_cpus(answer, parts)])
-
-
-def _on_all_cpus(
-    answer: Callable[[slice], NDArray[np.float64]], parts: Iterator[slice]
-) -> Iterator[NDArray[np.float64]]:
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
-
-    with threadpool_limits(1, "blas"):  # whose threads would wait for one another
-        yield from in_order(answer, parts, available_cpus())
+    return np.concatenate([*on_all_cpus(answer, parts)])
 
 
 def _repeated(near: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Words and their vectors: similarity, neighbours and analogies."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,8 @@ from sg_train.choices import (
 )
 from sg_train.errors import UnknownWordError, VectorsError
 from sg_train.system.files import behind_link
-from sg_train.system.machine import available_cpus
 from sg_train.system.optional import require
-from sg_train.system.threads import in_order
+from sg_train.system.threads import on_all_cpus
 from sg_train.vectors.cosine import analogy_scores, best_rows, unit
 from sg_train.vectors.formats import Content, format_of, load_vectors, save_vectors
 from sg_train.vectors.nearest import nearest_rows
@@ -439,7 +438,7 @@ class WordVectors:
 
         starts = range(0, len(names), _QUERIES_AT_ONCE)
         parts = (slice(start, start + _QUERIES_AT_ONCE) for start in starts)
-        return _answers(answer, parts)
+        return on_all_cpus(answer, parts)
 
     def analogy(
         self,
@@ -627,16 +626,6 @@ class WordVectors:
     ) -> list[tuple[str, float]]:
         rows = best_rows(scores, not_these, _checked(count)).tolist()
         return [(self.words[row], float(scores[row])) for row in rows]
-
-
-def _answers(
-    answer: Callable[[slice], Neighbors], parts: Iterable[slice]
-) -> Iterator[Neighbors]:
-    """Yield answers to parts of the questions, found on all CPUs."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (reads all libraries)
-
-    with threadpool_limits(1, "blas"):  # whose threads would wait for one another
-        yield from in_order(answer, parts, available_cpus())
 
 
 class _UnitVectors(WordVectors):

@@ -108,6 +108,18 @@ def check_finite(
             raise VectorsError(f"{where}the vector of {word!r} is not finite")
 
 
+def check_place(path: Path, files: Sequence[str]) -> None:
+    """Refuse a place at which a directory of some files cannot be written.
+
+    Raises:
+        OutputError: `path` is a file, or holds other files.
+    """
+    if (path.exists() and not path.is_dir()) or path.parent.is_file():
+        raise OutputError(f"{path}: not a directory; this format needs one")
+    if path.is_dir() and not {file.name for file in path.iterdir()} <= {*files}:
+        raise OutputError(f"{path}: holds other files; choose another directory")
+
+
 def check_read_back(path: Path, holds: bool) -> None:  # noqa: FBT001
     """Refuse a file that does not read back as written.
 

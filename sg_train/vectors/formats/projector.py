@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.errors import OutputError, VectorsError
+from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_directory, read_regular
-from sg_train.vectors.formats.checks import check_read_back, check_words
+from sg_train.vectors.formats.checks import (
+    check_place,
+    check_read_back,
+    check_words,
+)
 from sg_train.vectors.formats.word2vec import write_rows
 
 _FILES = ("metadata.tsv", "projector_config.pbtxt", "vectors.tsv")
@@ -64,10 +68,7 @@ def save_projector(
             holds other files.
     """
     check_words(words, matrix)
-    if (path.exists() and not path.is_dir()) or path.parent.is_file():
-        raise OutputError(f"{path}: not a directory; the projector needs one")
-    if path.is_dir() and not {file.name for file in path.iterdir()} <= {*_FILES}:
-        raise OutputError(f"{path}: holds other files; choose another directory")
+    check_place(path, _FILES)
     no_words = [""] * len(words)
     with atomic_directory(path) as aside:
         (aside / "projector_config.pbtxt").write_text(_CONFIG, "utf-8")

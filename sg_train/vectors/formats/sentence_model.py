@@ -17,9 +17,13 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from sg_train.errors import OutputError, VectorsError
+from sg_train.errors import VectorsError
 from sg_train.system.files import atomic_directory, read_regular
-from sg_train.vectors.formats.checks import check_lines, check_read_back
+from sg_train.vectors.formats.checks import (
+    check_lines,
+    check_place,
+    check_read_back,
+)
 
 _CARD, _CONFIG, _MODULES = "README.md", "config.json", "modules.json"
 _TOKENIZER, _WEIGHTS = "tokenizer.json", "model.safetensors"
@@ -67,7 +71,7 @@ def save_sentence_model(
             holds other files.
     """
     check_lines(words, matrix)
-    check_replaceable(path)
+    check_place(path, _FILES)
     rows = np.zeros((len(words) + 1, matrix.shape[1]), dtype=np.float32)
     rows[:-1] = matrix
     settings = {"normalize": False, "max_length": None, "embedding_dtype": "float32"}
@@ -85,18 +89,6 @@ def save_sentence_model(
         read_words, read_matrix = load_sentence_model(aside)
         check_read_back(path, read_words == list(words))
         check_read_back(path, np.array_equal(read_matrix, matrix))
-
-
-def check_replaceable(path: Path) -> None:
-    """Refuse a place at which no directory can be written.
-
-    Raises:
-        OutputError: `path` is a file, or holds files of another kind.
-    """
-    if (path.exists() and not path.is_dir()) or path.parent.is_file():
-        raise OutputError(f"{path}: not a directory; a model needs one")
-    if path.is_dir() and not {file.name for file in path.iterdir()} <= {*_FILES}:
-        raise OutputError(f"{path}: holds other files; choose another directory")
 
 
 def load_sentence_model(path: Path) -> tuple[list[str], NDArray[np.float32]]:

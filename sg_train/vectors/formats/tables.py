@@ -34,6 +34,7 @@ from sg_train.vectors.formats.checks import (
     first_rows,
 )
 from sg_train.vectors.formats.compact import Compact, compacted, expanded
+from sg_train.vectors.formats.text_rows import as_bytes, joined_numbers
 
 _LOG = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ def save_csv(
         names, times = _columns(words, counts, rows)
         names = _joined('"', pc.replace_substring(names, '"', '""'), '"')
         times = times.cast(pa.string()).fill_null("")
-        return _joined(names, ",", times, ',"[', _numbers(matrix[rows]), ']"\n')
+        return _joined(
+            names, ",", times, ',"[', joined_numbers(matrix[rows], ","), ']"\n'
+        )
 
     def parse(line: str) -> tuple[str, list[float]]:
         ((word, _, vector),) = csv.reader([line])
@@ -164,7 +167,11 @@ def save_jsonl(
         quoted = [json.dumps(word, ensure_ascii=False) for word in words[rows]]
         names = pa.array(quoted, pa.string())
         times = _columns(words, counts, rows)[1].cast(pa.string()).fill_null("null")
-        begin, middle, numbers = '{"word": ', ', "count": ', _numbers(matrix[rows])
+        begin, middle, numbers = (
+            '{"word": ',
+            ', "count": ',
+            joined_numbers(matrix[rows], ","),
+        )
         return _joined(begin, names, middle, times, ', "vector": [', numbers, "]}\n")
 
     def parse(line: str) -> tuple[str, list[float]]:
@@ -331,13 +338,6 @@ def _lists(numbers: NDArray[Any], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, type=kind)
 
 
-def _numbers(rows: NDArray[np.float32]) -> pa.Array:
-    """Return the numbers of each row as text, separated by commas."""
-    flat = pa.array(np.ascontiguousarray(rows).reshape(-1)).cast(pa.string())
-    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(starts, flat), ",")
-
-
 def _joined(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
@@ -367,10 +367,9 @@ def _write_lines(
     words, matrix = expected
     first = last = file.tell()
     for lines in in_order(spell, _parts(matrix), min(_MOST_THREADS, available_cpus())):
-        _, offsets, data = lines.buffers()
-        ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
-        file.write(memoryview(data)[: ends[-1]])
-        last = file.tell() - int(ends[-1] - ends[-2])
+        text, length = as_bytes(lines)
+        file.write(text)
+        last = file.tell() - length
     for row, place in ((0, first), (-1, last)):
         file.seek(place)
         word, numbers = parse(file.readline().decode())

@@ -49,12 +49,22 @@ def text_lines(
 ) -> tuple[memoryview, int]:
     """Return lines of word and numbers, and the last one's bytes, without the GIL."""
     words, rows = part
-    numbers = pc.cast(pa.array(rows.reshape(-1)), pa.string())
-    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
-    lines = pc.binary_join(pa.ListArray.from_arrays(starts, numbers), separator)
+    lines = joined_numbers(rows, separator)
     if any(words):
         lines = pc.binary_join_element_wise(pa.array(words), lines, separator)
-    lines = pc.binary_join_element_wise(lines, "\n", "")
+    return as_bytes(pc.binary_join_element_wise(lines, "\n", ""))
+
+
+def joined_numbers(rows: NDArray[np.float32], separator: str) -> pa.Array:
+    """Return each row of (n, D) as one text of numbers in their shortest exact form."""
+    numbers = pc.cast(pa.array(np.ascontiguousarray(rows).reshape(-1)), pa.string())
+    starts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
+    return pc.binary_join(pa.ListArray.from_arrays(starts, numbers), separator)
+
+
+def as_bytes(lines: pa.Array) -> tuple[memoryview, int]:
+    """Return texts one after another, without a copy, and the length of the last."""
     _, offsets, data = lines.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[: len(lines) + 1]
-    return memoryview(data)[: ends[-1]], int(ends[-1] - ends[-2])
+    last = int(ends[-1] - ends[-2]) if len(lines) else 0
+    return memoryview(data)[: ends[-1]], last
