@@ -251,13 +251,11 @@ def test_a_vector_that_would_vanish_is_refused(options) -> None:
     WordVectors(["a", "b"], np.array([[1, 0], [0, 0]])).save(name, **options)
 
 
-@pytest.mark.parametrize(
-    ("counts", "shares"), [([0, 0], "0.0000 0.0000"), ([2**62] * 2, "0.5000 0.5000")]
-)
-def test_shares_of_odd_counts_are_shown(sg_train: Command, counts, shares) -> None:
+@pytest.mark.parametrize(("counts", "share"), [([0, 0], 0.0), ([2**62] * 2, 0.5)])
+def test_shares_of_odd_counts_are_shown(sg_train: Command, counts, share) -> None:
     matrix = np.array([[1], [2]])
     WordVectors(["a", "b"], matrix, counts=np.array(counts)).save("v.parquet")
     result = sg_train("vocab", "v.parquet", "--top", 2)
     assert result.exit_code == 0, result.output
     rows = [line.split("\t") for line in result.stdout.splitlines()]
-    assert " ".join(row[2] for row in rows) == shares
+    assert [float(row[2]) for row in rows] == [share, share]
