@@ -269,6 +269,11 @@ class SamplingConfig(Section):
         le=1,
         description="thin out words above this share of the corpus; 0 keeps all",
     )
+    bootstrap: bool = Field(
+        default=False,
+        description="train on as many passages as the corpus has, drawn with "
+        "replacement by the seed, to see what depends on the text drawn",
+    )
 
 
 class ModelConfig(Section):

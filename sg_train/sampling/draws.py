@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     NEGATIVE = 2  # the centre's position * negatives + k
     INITIAL_U = 3  # row * dimension + column; epoch and block are 0
     INITIAL_V = 4  # likewise
+    PASSAGE = 5  # the draw's number; epoch and block are 0
 
 
 def stream_key(seed: int, epoch: int, block: int, purpose: Purpose) -> int:

@@ -32,6 +32,7 @@ from sg_train.system.launch import Launch, launched
 from sg_train.system.machine import available_cpus
 from sg_train.system.ranks import Ranks
 from sg_train.training.amount import with_numbers
+from sg_train.training.bootstrap import BootstrapCorpus
 from sg_train.training.initial_vectors import (
     InitialVectors,
     read_initial_vectors,
@@ -49,7 +50,7 @@ _MAY_CHANGE = ("checkpoint.", "distributed.", "evaluation.", "export.")
 _MAY_NOT_CHANGE = ("evaluation.held_out",)
 _MAY_CHANGE_TOO = ("training.epochs", "training.threads", "training.loader_workers")
 
-Corpus = EncodedCorpus | ShardedCorpus
+Corpus = EncodedCorpus | ShardedCorpus | BootstrapCorpus
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +136,9 @@ def begin_new(
         if ranks.is_first:
             check_requirements(config, run)
         corpus = _open_corpus(config, ranks)
-        _check_held_out(config, corpus)
         asked, config = config, _with_corpus_settings(config, corpus)
+        corpus = _sampled(config, corpus)
+        _check_held_out(config, corpus)
         config, automatic = with_numbers(config, corpus.vocabulary.counts)
         initial = None
         if ranks.is_first:
@@ -198,6 +200,8 @@ def begin_again(
         resumed, config = mine or shared
         ranks.wait_at_most(config.distributed.timeout_seconds)
         corpus = _same_corpus(run, resumed.state, config, ranks)
+        if ranks.is_first:
+            _check_same(run, resumed.state, corpus)
         config, _ = with_numbers(config, corpus.vocabulary.counts)
         schedule = LinearSchedule.of(config, corpus.block_starts)
         if resumed.state.position >= schedule.total_blocks:
@@ -349,7 +353,7 @@ def _check_held_out(config: Config, corpus: Corpus) -> None:
 def _same_corpus(
     run: RunDirectory, state: State, config: Config, ranks: Ranks
 ) -> Corpus:
-    """Open the prepared corpus of a run, and check that it and its text are intact."""
+    """Open the prepared corpus of a run."""
     corpus: Corpus
     if any(RANK in path for path in config.corpus.paths):
         corpus = _open_corpus(config, ranks)
@@ -360,9 +364,26 @@ def _same_corpus(
             _prepare_again(run, path, threads, config.corpus.memory_limit)
         ranks.from_first(None)
         corpus = EncodedCorpus.load(path)
-    if ranks.is_first:
-        _check_same(run, state, corpus)
-    return corpus
+    return _sampled(config, corpus)
+
+
+def _sampled(config: Config, corpus: Corpus) -> Corpus:
+    """Return the corpus, or the bootstrap sample of it that settings ask for."""
+    if not config.sampling.bootstrap:
+        return corpus
+    if not isinstance(corpus, EncodedCorpus):
+        raise SettingsError(
+            "sampling.bootstrap: cannot be combined with a text of its own for every "
+            "rank; leave one of them out"
+        )
+    if config.vocabulary.extends is not None:
+        raise SettingsError(
+            "sampling.bootstrap: cannot be combined with vocabulary.extends, whose "
+            "counts are of other texts, too; set sampling.bootstrap=false"
+        )
+    return BootstrapCorpus.draw(
+        corpus, config.training.seed, config.vocabulary.min_count
+    )
 
 
 def _prepare_again(
