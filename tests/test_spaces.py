@@ -106,3 +106,38 @@ def test_rotated_vectors_are_written(
     wrong = sg_train.refused("align", "after.parquet", "absent", "x.txt")
     assert "cannot read absent" in wrong
     assert not Path("x.txt").exists()
+
+
+def test_pictures_of_a_word_in_several_spaces(
+    sg_train: Command, sides: tuple[WordVectors, WordVectors]
+) -> None:
+    for option in ("--path", "--around"):
+        picture = Path(f"{option[2:]}.svg")
+        result = sg_train(
+            *("plot", "before.parquet", "after.parquet", option, "w40"),
+            *("--count", 3, "-o", picture),
+        )
+        assert result.exit_code == 0, result.output
+        shown = picture.read_text()
+        assert "near in before" in shown
+        near = {word for side in sides for word, _ in side.neighbors("w40", 3)}
+        assert all(f">{word}<" in shown for word in near)
+
+
+def test_pictures_of_a_word_refuse_what_they_cannot_draw(
+    sg_train: Command, sides: tuple[WordVectors, WordVectors]
+) -> None:
+    def refused(*arguments: object) -> str:
+        message = sg_train.refused("plot", *arguments, "-o", "picture.svg")
+        assert not Path("picture.svg").exists()
+        return message
+
+    both = ("before.parquet", "after.parquet")
+    assert "give two or more with --path" in refused("before.parquet", "--path", "w1")
+    assert "'absent' has a vector in 0 of 2" in refused(*both, "--path", "absent")
+    message = refused(*both, "--path", "w1", "--around", "w2")
+    assert "--path and --around: cannot be combined" in message
+    assert "--words: cannot be combined with --around" in refused(
+        *both, "--around", "w1", "--words", "w2"
+    )
+    assert "one run or file, except with --path" in refused(*both)

@@ -1,6 +1,7 @@
 """Commands that evaluate and draw: evaluate, compare, plot, report."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
 
 _LOG = logging.getLogger(__name__)
+
+_WORDS_ON_MAP = 120
+_MAP = "a map"
 
 
 @app.command(
@@ -158,7 +162,8 @@ def plot(
         list[Path],
         typer.Argument(
             metavar="VECTORS",
-            help="A run directory or a vector file; several with --x.",
+            help="A run directory or a vector file; several with --path, --around "
+            "and --x.",
         ),
     ],
     *,
@@ -173,8 +178,14 @@ def plot(
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=3, max=2000, help="Number of words to draw.")
-    ] = 120,
+        int | None,
+        typer.Option(
+            min=3,
+            max=2000,
+            help="Number of words to draw: 120 by default; with --path and --around, 8 "
+            "neighbours in each period.",
+        ),
+    ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option(
@@ -185,6 +196,21 @@ def plot(
     ] = None,
     labels: LabelsOption = None,
     title: Annotated[str, typer.Option(help="Title of the picture.")] = "",
+    path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Draw the way of a word through several runs, such as those of "
+            "periods, among its neighbours instead.",
+        ),
+    ] = None,
+    around: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Draw a word and its neighbours in each of several runs instead.",
+        ),
+    ] = None,
     curves: Annotated[
         bool,
         typer.Option(
@@ -205,7 +231,7 @@ def plot(
     strict: Strict = False,
     matrix: MatrixOption = None,
 ) -> None:
-    """Draw a map of words, the training curves of a run, or a figure of many runs.
+    """Draw a map of words, a word's path, training curves, or a figure of many runs.
 
     If --words is not given, the map shows frequent words with long vectors, which tend
     to be content words. Words without a vector are named at the end, and the exit code
@@ -213,21 +239,22 @@ def plot(
     """
     from sg_train.reports.drawing import check_picture, save_figure
 
-    is_map = not curves and x is None and y is None
-    of_map = (words, group, labels, matrix, tsne or None)
-    if not is_map and any(option is not None for option in of_map):
-        raise SettingsError(
-            "--curves, --x: cannot be combined with --words, --group, --labels, --tsne "
-            "or --matrix"
-        )
-    if len(paths) > 1 and x is None:
-        raise SettingsError("VECTORS: one run or file, except with --x and --y")
-    check_picture(out, is_map=is_map, tsne=tsne)
+    kind = _kind_of_picture(path=path, around=around, curves=curves or None, x=x or y)
+    given = {
+        "--words": words,
+        "--group": group,
+        "--tsne": tsne or None,
+        "--labels": labels,
+        "--matrix": matrix,
+        "--count": count,
+    }
+    _check_fits(kind, given, paths)
+    check_picture(out, is_map=kind == _MAP, tsne=tsne)
     check_replaceable(out, b"\x89PNG", b"<?xml", b"%PDF")
-    if is_map:
+    if kind == _MAP:
         missing = _plot_map(
             *(paths[0], out, title, words, group, labels),
-            count=count,
+            count=count or _WORDS_ON_MAP,
             strict=strict,
             tsne=tsne,
             matrix=matrix,
@@ -235,9 +262,16 @@ def plot(
         if missing:
             raise missing
         return
-    if curves and (x or y):
-        raise SettingsError("--curves: cannot be combined with --x or --y")
-    if curves:
+    word = path if path is not None else around
+    if word is not None:
+        _plot_path(
+            *(paths, out, title, word, labels),
+            count=count,
+            matrix=matrix,
+            is_panels=around is not None,
+        )
+        return
+    if kind == "--curves":
         from sg_train.reports.curve_drawing import draw_curves
         from sg_train.runs.metrics import load_metrics
 
@@ -254,6 +288,70 @@ def plot(
         figure = draw_sweep(paths, x, y, title)
     save_figure(figure, out)
     _warn_of_boxes(out, [title])
+
+
+_OF_PATHS = ("--labels", "--matrix", "--count")
+_OPTIONS_OF_PICTURES: dict[str, tuple[str, ...]] = {
+    _MAP: ("--words", "--group", "--tsne", *_OF_PATHS),
+    "--path": _OF_PATHS,
+    "--around": _OF_PATHS,
+    "--curves": (),
+    "--x": (),
+}
+
+
+def _kind_of_picture(**options: object) -> str:
+    """Return the option that decides what is drawn; without any, it is a map."""
+    kinds = [f"--{name}" for name, value in options.items() if value is not None]
+    if len(kinds) > 1:
+        raise SettingsError(
+            f"{' and '.join(kinds)}: cannot be combined; draw one picture at a time"
+        )
+    return kinds[0] if kinds else _MAP
+
+
+def _check_fits(kind: str, given: Mapping[str, object], paths: Sequence[Path]) -> None:
+    """Refuse options and numbers of runs that do not belong to a kind of picture."""
+    for option, value in given.items():
+        if value is not None and option not in _OPTIONS_OF_PICTURES[kind]:
+            raise SettingsError(f"{option}: cannot be combined with {kind}")
+    if len(paths) > 1 and kind in (_MAP, "--curves"):
+        raise SettingsError(
+            "VECTORS: one run or file, except with --path, --around and --x"
+        )
+    if len(paths) < 2 and kind in ("--path", "--around"):
+        raise SettingsError(f"VECTORS: give two or more with {kind}")
+
+
+def _plot_path(
+    paths: list[Path],
+    out: Path,
+    title: str,
+    word: str,
+    labels: Path | None,
+    *,
+    count: int | None,
+    matrix: "Matrix | None",
+    is_panels: bool,
+) -> None:
+    """Draw a word in several spaces: its path, or its neighbours panel by panel."""
+    from sg_train.reports.drawing import save_figure
+    from sg_train.reports.path_drawing import draw_neighborhoods, draw_path
+    from sg_train.vectors.paths import NEIGHBORS, trace_word
+
+    named = load_labels(labels)
+    spaces = [load_vectors(each, matrix) for each in paths]
+    way = trace_word(spaces, word, count or NEIGHBORS)
+    names = [each.stem if each.is_file() else each.name for each in paths]
+    if len(set(names)) < len(names):
+        names = [*map(str, paths)]
+    draw = draw_neighborhoods if is_panels else draw_path
+    figure, left_out = draw(way, names, title, named)
+    save_figure(figure, out)
+    without = [name for name, near in zip(names, way.near, strict=True) if not near]
+    if without:
+        _LOG.warning("%s: no vector of %r in %s", out, word, listed(without, 10))
+    _finish_map(out, [title, word, *names, *map(named.name, way.words)], left_out)
 
 
 def _plot_map(
@@ -301,11 +399,16 @@ def _plot_map(
     word_map = make_map(loaded, chosen, kind, groups={**known.groups, **groups})
     figure, left_out = draw_map(word_map, title, known)
     save_figure(figure, out)
-    _warn_of_boxes(out, [title, *map(known.name, word_map.words)])
+    _finish_map(out, [title, *map(known.name, word_map.words)], left_out)
+    return missing
+
+
+def _finish_map(out: Path, texts: list[str], left_out: list[str]) -> None:
+    """Warn of characters and labels that a picture does not show."""
+    _warn_of_boxes(out, texts)
     if left_out:
         some = listed(left_out, 10)
         _LOG.warning("%s: no room for %d labels: %s", out, len(left_out), some)
-    return missing
 
 
 def _warn_of_boxes(out: Path, texts: list[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sg_train.reports.drawing import (
     PALETTE,
@@ -62,37 +63,64 @@ def draw_map(
         axes.scatter(*word_map.places.T, s=_POINT, c=colours, linewidths=0)
         axes.margins(0.06)
         legend = _add_legend(axes, word_map, labels)
-        figure.canvas.draw()
-        names = [printable(labels.name(word)) for word in word_map.words]
-        texts = [
-            axes.text(
-                0,
-                0,
-                name,
-                color=colour,
-                ha="center",
-                va="center",
-                fontsize=9,
-                parse_math=False,
-            )
-            for name, colour in zip(names, colours, strict=True)
-        ]
-        boxes = [text.get_window_extent() for text in texts]
-        centres = place_labels(
-            axes.transData.transform(word_map.places),
-            np.array([(box.width + 2, box.height) for box in boxes]),
-            tuple(figure.bbox.size),
-            _GAP,
-            np.array([legend.get_window_extent().extents]) if legend else None,
-        )
-        left_out = []
-        for text, centre in zip(texts, centres, strict=True):
-            if np.isnan(centre).any():
-                left_out.append(text.get_text())
-                text.remove()
-            else:
-                text.set_position(axes.transData.inverted().transform(centre))
+        names = [labels.name(word) for word in word_map.words]
+        taken = [legend] if legend else []
+        left_out = write_labels(axes, word_map.places, names, colours, taken)
     return figure, left_out
+
+
+def write_labels(
+    axes: Any,
+    places: NDArray[np.float64],
+    names: Sequence[str],
+    colours: Sequence[str],
+    taken: Sequence[Any] = (),
+    **style_of_text: Any,
+) -> list[str]:
+    """Write names beside points so that none overlap; earlier ones choose first.
+
+    Args:
+        axes: the matplotlib axes, which have their final limits.
+        places: (n, 2) of the points, in data coordinates.
+        names: n texts.
+        colours: n colours.
+        taken: matplotlib artists that labels must not cover.
+        style_of_text: as for matplotlib's `Axes.text`.
+
+    Returns:
+        The names that did not fit.
+    """
+    figure = axes.figure
+    figure.canvas.draw()
+    placed: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9}
+    texts = [
+        axes.text(
+            0,
+            0,
+            printable(name),
+            color=colour,
+            parse_math=False,
+            **{**placed, **style_of_text},
+        )
+        for name, colour in zip(names, colours, strict=True)
+    ]
+    boxes = [text.get_window_extent() for text in texts]
+    extents = [each.get_window_extent().extents for each in taken]
+    centres = place_labels(
+        axes.transData.transform(places),
+        np.array([(box.width + 2, box.height) for box in boxes]),
+        tuple(figure.bbox.size),
+        _GAP,
+        np.array(extents) if extents else None,
+    )
+    left_out = []
+    for text, centre in zip(texts, centres, strict=True):
+        if np.isnan(centre).any():
+            left_out.append(text.get_text())
+            text.remove()
+        else:
+            text.set_position(axes.transData.inverted().transform(centre))
+    return left_out
 
 
 def colour_of(cluster: int) -> str:

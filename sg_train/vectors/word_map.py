@@ -106,7 +106,7 @@ def make_map(
             "words with --words"
         )
     points = unit(vectors[drawn]).astype(np.float64)
-    places = _pca(points) if projection == "pca" else _tsne(points, seed)
+    places = principal_plane(points) if projection == "pca" else _tsne(points, seed)
     numbers, titles = _grouped(vectors, drawn, groups or {})
     if not titles:
         numbers, titles = _clusters(drawn, points, seed)
@@ -128,7 +128,8 @@ def _grouped(
     return np.array(found, dtype=np.int64), [[name] for name in names]
 
 
-def _pca(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def principal_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project (n, D) points on their first two principal components, (n, 2) float64."""
     centred = points - points.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     axes = np.concatenate((axes, np.zeros((2, points.shape[1]))))[:2]
