@@ -1,6 +1,6 @@
 """Find words whose contexts were changed on purpose, among all others.
 
-    python -m benchmarks.shift TEXT --compass
+    python -m benchmarks.shift TEXT --compass --samples 2
 
 splits a text of one sentence or paragraph per line into two halves, at random, and
 trains runs on each. Nothing has changed between the halves, so nothing should be found.
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--least", type=int, default=200, help="count of planted words")
     parser.add_argument("--compass", action="store_true", help="train with a compass")
+    parser.add_argument("--samples", type=int, default=0, help="of each half")
     parser.add_argument("--split", type=int, default=1, help="seed of the split")
     parser.add_argument("--set", nargs="+", default=[], dest="overrides")
     args = parser.parse_args()
@@ -48,21 +49,23 @@ def main() -> None:
             if args.compass:
                 vectors_of([*early, *second], 1, place / "compass", overrides)
                 overrides = [*overrides, *compass_settings(place / "compass")]
-            both = [
+            drawn = [*overrides, "sampling.bootstrap=true"]
+            numbers = range(1, args.samples + 1), range(100, 100 + args.samples)
+            both, samples = (
                 [
-                    vectors_of(half, seed, place / "run", overrides)
-                    for seed in args.seeds
+                    [vectors_of(half, seed, place / "run", how) for seed in of_half]
+                    for half, of_half in zip((early, second), seeds, strict=True)
                 ]
-                for half in (early, second)
-            ]
-            sides.append(both)
+                for how, seeds in ((overrides, [args.seeds] * 2), (drawn, numbers))
+            )
+            sides.append((both, (samples[0], samples[1]) if args.samples else None))
     head = ("", "shared words", "in the first 50", "last", "of them q < .05")
     print(f"| {' | '.join((*head, 'others p < .05', 'others q < .05', 's'))} |")
     print("|---|---|---|---|---|---|---|---|")
     names = ("nothing changed", "thirty words changed")
-    for name, (before, after) in zip(names, sides, strict=True):
+    for name, ((before, after), samples) in zip(names, sides, strict=True):
         began = time.perf_counter()
-        shift = measure_shift(before, after)
+        shift = measure_shift(before, after, samples=samples)
         report(name, shift, planted, donors, time.perf_counter() - began)
 
 

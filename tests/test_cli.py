@@ -477,7 +477,10 @@ def test_windows_text_and_a_byte_order_mark_are_no_trouble(sg_train: Command) ->
         ("similarity text.txt a b", "text.txt, line 1: expected"),
         ("similarity text.txt a b --matrix v", "text.txt is a vector file"),
         ("plot text.txt --curves -o c.png", "text.txt: not a run directory"),
-        ("plot text.txt --curves --tsne -o c.png", "--tsne: cannot be combined with --curves"),
+        (
+            "plot text.txt --curves --tsne -o c.png",
+            "--tsne: cannot be combined with --curves",
+        ),
         ("compare text.txt --restrict 5", "--restrict: needs --similarity"),
         ("export empty out", "empty: not a run directory"),
         ("train missing.yaml", "cannot read missing.yaml: No such file"),

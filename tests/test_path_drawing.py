@@ -65,9 +65,9 @@ def test_each_space_has_a_panel_of_the_same_plane() -> None:
     assert set(texts(first)) == {"gay", "bright", "both"}
     assert set(texts(last)) == {"gay", "both", "lesbian"}
     points = first.collections[0].get_offsets()
-    np.testing.assert_allclose(points, [[0, 0], [0.5, 1.0], [2.0, 2.5]])
+    np.testing.assert_allclose(points, np.array([[0, 0], [0.5, 1], [2, 2.5]]))
     points = last.collections[0].get_offsets()
-    np.testing.assert_allclose(points, [[4, 2], [2.0, 1.5], [4.5, 3.0]])
+    np.testing.assert_allclose(points, np.array([[4, 2], [2, 1.5], [4.5, 3]]))
     assert last.get_legend() is not None
     assert first.get_legend() is None
 

@@ -112,3 +112,69 @@ def test_unknown_counts_are_unknown() -> None:
     assert none.before is None
     assert not none.is_rare.any()
     assert set(none.words[:5]) == set(MOVED)
+
+
+def test_what_differs_between_runs_on_one_text_counts_as_noise() -> None:
+    """A word that no two runs agree on is less of a surprise than one they agree on."""
+    unstable = "w60"
+    row = int(unstable[1:])
+
+    def shaken(seed: int, *, moved: bool = False) -> WordVectors:
+        found = space(seed, moved=moved)
+        noise = np.random.default_rng(3 * seed + 100).normal(size=DIMENSION)
+        found.matrix[row] = noise @ rotation(DIMENSION, seed)
+        return found
+
+    before, after = [shaken(1)], [shaken(2, moved=True)]
+    alone = measure_shift(before, after)
+    assert alone.within is None
+    assert unstable in alone.words[:6]
+    samples = [shaken(3), shaken(4)], [shaken(5, moved=True), shaken(6, moved=True)]
+    known = measure_shift(before, after, samples=samples)
+    assert set(known.words[:5]) == set(MOVED)
+    place = {word: at for at, word in enumerate(known.words)}
+    assert place[unstable] > 50
+    before_p, now_p = (
+        float(found.p[found.words.index(unstable)]) for found in (alone, known)
+    )
+    assert now_p > 10 * before_p
+    # The figures of the two sides stay as they are.
+    of_alone = dict(zip(alone.words, alone.cosine.tolist(), strict=True))
+    assert known.cosine.tolist() == [of_alone[word] for word in known.words]
+
+
+def test_the_cosine_within_a_side_is_the_mean_over_its_pairs_of_runs() -> None:
+    before, after = [space(1), space(2)], [space(3), space(4), space(5)]
+    found = measure_shift(before, after)
+    words = before[0].words
+    turned: list[np.ndarray] = []
+    for each in (*before, *after):
+        rows = centred(each, words).astype(float)
+        left, _, right = np.linalg.svd(rows.T @ centred(space(1), words).astype(float))
+        turned.append(rows @ left @ right if turned else rows)
+    pairs = [(0, 1), (2, 3), (2, 4), (3, 4)]
+    expected = np.mean([(turned[i] * turned[j]).sum(axis=1) for i, j in pairs], axis=0)
+    order = [int(word[1:]) for word in found.words]
+    assert found.within is not None
+    np.testing.assert_allclose(found.within, expected[order], atol=1e-4)
+    # The same runs as samples give the same.
+    again = measure_shift(before, after, samples=(before, after))
+    assert again.words == found.words
+
+
+def test_words_that_samples_lack_stay_in_the_table() -> None:
+    lacking = space(3).subset([f"w{row}" for row in range(SIZE - 20)])
+    samples = [lacking, space(4)], [space(5)]
+    found = measure_shift([space(1)], [space(2)], samples=samples)
+    assert found.within is not None
+    is_last = np.array([int(word[1:]) >= SIZE - 20 for word in found.words])
+    assert np.isnan(found.within[is_last]).all()
+    assert np.isfinite(found.within[~is_last]).all()
+    assert np.isfinite(found.p).all()
+    words = space(1).words
+    rank = np.arange(SIZE)
+    noise = shift._noise(samples, shift._Turns(space(1), None), words, rank)
+    assert noise is not None
+    for values in noise[1:]:
+        rarest = np.median(values[SIZE - 220 : SIZE - 20])
+        np.testing.assert_allclose(values[SIZE - 20 :], rarest)

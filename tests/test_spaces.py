@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sg_train import Run
 from sg_train.vectors.alignment import align
 from sg_train.vectors.shift import measure_shift
 from sg_train.vectors.word_vectors import WordVectors
@@ -141,3 +142,29 @@ def test_pictures_of_a_word_refuse_what_they_cannot_draw(
         *both, "--around", "w1", "--words", "w2"
     )
     assert "one run or file, except with --path" in refused(*both)
+
+
+def test_samples_show_what_is_noise(sg_train: Command) -> None:
+    for name, seed in (("early", 1), ("late", 2)):
+        generator = np.random.default_rng(seed)
+        lines = generator.zipf(1.3, (2000, 10)).clip(max=200)
+        Path(f"{name}.txt").write_text(
+            "\n".join(" ".join(f"w{word}" for word in line) for line in lines)
+        )
+        command = ("train", "--corpus", f"{name}.txt", "--out", name)
+        small = ("model.dimension=5", "training.epochs=1")
+        assert sg_train(*command, "--set", small[0], "--set", small[1]).exit_code == 0
+    result = sg_train("shift", "early", "late", "--samples", 2, "--header", "--json")
+    assert result.exit_code == 0, result.stderr
+    for seed in (1, 2):
+        assert f"early: training on bootstrap sample {seed}" in result.stderr
+        assert f"late: training on bootstrap sample {seed + 2}" in result.stderr
+    rows = json.loads(result.stdout)
+    assert all(-1 <= row["within"] <= 1 for row in rows)
+    assert "spread" not in rows[0]
+    message = sg_train.refused("shift", "early", "late", "--samples", 1)
+    assert "--samples 1: give at least 2" in message
+    Run("late").vectors.save("late.vec")
+    assert "one run a side" in sg_train.refused(
+        "shift", "early", "late.vec", "--samples", 2
+    )

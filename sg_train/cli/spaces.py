@@ -20,6 +20,7 @@ from sg_train.cli.options import (
     asked_questions,
     check_free,
     check_table,
+    is_run,
     load_vectors,
     show_table,
 )
@@ -27,7 +28,7 @@ from sg_train.errors import SettingsError, VectorsError
 from sg_train.wording import listed
 
 if TYPE_CHECKING:
-    from sg_train.vectors.shift import Shift
+    from sg_train.vectors.shift import Shift, Sides
     from sg_train.vectors.word_vectors import WordVectors
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +74,15 @@ def shift(
             help="Words with fewer occurrences on a side are marked and come last.",
         ),
     ] = 50,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Train N runs on bootstrap samples of each run's text first, to tell "
+            "change from noise word by word; 0 or at least 2.",
+        ),
+    ] = 0,
     restrict: AlignOn = None,
     out: OutTable = None,
     overwrite: OverwriteFile = False,
@@ -83,15 +93,21 @@ def shift(
 ) -> None:
     """Show the words whose meaning moved most between two texts.
 
-    Columns: word, counts, cosine after alignment (and its spread over runs), local
-    cosine of the neighbourhoods, p, q, a mark if the word is rare, and the nearest
-    words before and after. p is the chance that a word that has not changed moves so
-    far, judged by words of similar frequency; q is the expected share of false
-    discoveries among words with a p no larger.
+    Columns: word, counts, cosine after alignment (with several runs a side, its spread
+    over runs; with these or --samples, the cosine within a side), local cosine of the
+    neighbourhoods, p, q, a mark if the word is rare, and the nearest words before and
+    after. p is the chance that a word that has not changed moves so far, judged by
+    words of similar frequency; q is the expected share of false discoveries among words
+    with a p no larger.
     """
     from sg_train.vectors.shift import measure_shift
 
     before, after = _two_sides(paths)
+    if samples and (samples == 1 or len(paths) > 2 or not all(map(is_run, paths))):
+        raise SettingsError(
+            f"--samples {samples}: give at least 2, and one run a side, so that its "
+            "text can be sampled"
+        )
     for path in (*before, *after):
         check_table(out, path, overwrite=overwrite, as_json=as_json)
     asked = None
@@ -100,7 +116,8 @@ def shift(
     one, other = (
         [load_vectors(path, matrix) for path in side] for side in (before, after)
     )
-    found = measure_shift(one, other, restrict, min_count)
+    drawn = _samples_of(paths, samples) if samples else None
+    found = measure_shift(one, other, restrict, min_count, drawn)
     absent: list[str] = []
     rows = list(range(min(top, len(found.words))))
     if asked is not None:
@@ -119,6 +136,17 @@ def shift(
     show_table(table, out, as_json=as_json, heading=header)
     if absent:
         raise VectorsError(_not_shared(absent))
+
+
+def _samples_of(paths: Sequence[Path], count: int) -> "Sides":
+    """Train runs on bootstrap samples of the texts of two runs."""
+    from sg_train.training.samples import train_samples
+
+    before, after = paths
+    return (
+        train_samples(before, range(1, count + 1)),
+        train_samples(after, range(count + 1, 2 * count + 1)),
+    )
 
 
 def _rows_of(
@@ -150,11 +178,13 @@ def _row(
         if of_side is not None
     }
     spread = {} if found.spread is None else {"spread": float(found.spread[row])}
+    within = {} if found.within is None else {"within": float(found.within[row])}
     return {
         "word": word,
         **counts,
         "cosine": float(found.cosine[row]),
         **spread,
+        **within,
         "local": float(found.local[row]),
         "p": float(found.p[row]),
         "q": float(found.q[row]),

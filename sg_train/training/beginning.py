@@ -367,6 +367,23 @@ def _same_corpus(
     return _sampled(config, corpus)
 
 
+def corpus_of(run: RunDirectory) -> EncodedCorpus:
+    """Open the prepared corpus that a run was trained on, or a sample of it.
+
+    Raises:
+        CorpusError: it is missing, or no longer the same.
+    """
+    state, _ = checkpoint.load(run.path)
+    path = Path(state.corpus["path"])
+    corpus = EncodedCorpus.load(path)
+    if corpus.checksum != run.load_record().corpus.checksum:
+        raise CorpusError(
+            f"{path}: no longer the corpus that {run.path} was trained on; prepare the "
+            "original text again"
+        )
+    return corpus
+
+
 def _sampled(config: Config, corpus: Corpus) -> Corpus:
     """Return the corpus, or the bootstrap sample of it that settings ask for."""
     if not config.sampling.bootstrap:

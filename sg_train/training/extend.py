@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from sg_train.config import Config
-from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.corpus.meta import is_prepared
 from sg_train.corpus.mixing import mix_corpora
 from sg_train.corpus.phrases.phrases import digest_of_phrases
 from sg_train.corpus.prepare import open_corpus
 from sg_train.corpus.vocabulary import Vocabulary
 from sg_train.errors import CorpusError, OutputError, SettingsError, TrainingError
-from sg_train.runs import checkpoint
 from sg_train.runs.directory import RunDirectory
 from sg_train.system.launch import is_launched_with_others
 from sg_train.training.amount import with_numbers
+from sg_train.training.beginning import corpus_of
 from sg_train.training.requirements import check_requirements
 from sg_train.training.run import Run
 from sg_train.training.setup import threads_of
@@ -80,7 +79,7 @@ def extend(
     RunDirectory(out).check_free(overwrite=overwrite)
     if not 0 <= mix <= 1:
         raise SettingsError(f"--mix {mix:g}: a share of the old text, from 0 to 1")
-    before = _old_corpus(old) if mix else None
+    before = corpus_of(old) if mix else None
     config = _config(old, texts, overrides, anchor=anchor)
     check_requirements(config, RunDirectory(out))
     corpus = open_corpus(config.corpus, config.vocabulary, threads_of(config))
@@ -131,22 +130,6 @@ def _check_not_own(old: RunDirectory) -> None:
             f"{old.path}: trained the {own.kind} {own.name}, which extend does not "
             f"know; in Python, train a new run with model.init_from={old.path}"
         )
-
-
-def _old_corpus(old: RunDirectory) -> EncodedCorpus:
-    """Open the prepared corpus that a run was trained on."""
-    state, _ = checkpoint.load(old.path)
-    path = Path(state.corpus["path"])
-    try:
-        corpus = EncodedCorpus.load(path)
-    except CorpusError as error:
-        raise CorpusError(f"--mix: {error}") from error
-    if corpus.checksum != state.corpus["checksum"]:
-        raise CorpusError(
-            f"--mix: {path} is no longer the corpus that {old.path} was trained on; "
-            "prepare the original text again"
-        )
-    return corpus
 
 
 def _config(

@@ -3,19 +3,21 @@
 The spaces are rotated onto the first one. Two measures of a word, its cosine between
 the two sides and how its neighbours changed, are then compared with those of words of
 similar frequency, most of which have not changed: rare words always differ, because
-their vectors are less certain.
+their vectors are less certain. Where there are several runs on the same text, half of
+what differs between these is taken off first: all of it would be too much, because it
+is uncertain itself (docs/notebook.md has the measurements).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.system.threads import on_all_cpus
-from sg_train.vectors.alignment import align, centred, shared_words
+from sg_train.vectors.alignment import Alignment, align, centred, shared_words
 from sg_train.vectors.cosine import unit
 from sg_train.vectors.word_vectors import WordVectors
 
@@ -26,6 +28,9 @@ _QUERIES_AT_ONCE = 256
 _PEERS = 200  # words of similar frequency, at least
 _QUANTILES = (0.15865, 0.5, 0.84135)  # of a normal one, a standard deviation apart
 _MOST_COSINE = 1 - 1e-7
+_SHARE_OF_NOISE = 0.5
+
+Sides = tuple[Sequence[WordVectors], Sequence[WordVectors]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +45,12 @@ class Shift:
             mean over pairs of runs.
         spread: (n,) float64, its standard deviation over pairs of runs; None if each
             side is a single run.
+        within: (n,) float64, the mean cosine between runs on the same text; NaN for
+            words that fewer than two of these have, None without such runs.
         local: (n,) float64, the cosine of their cosines with the nearest words of both
             sides (Hamilton et al. 2016); of the mean of several runs.
         p: (n,) float64, the chance that a word of this frequency that has not changed
-            moves so far, judged by `cosine` and `local` together.
+            moves so far, judged by `cosine` and `local` together, beyond `within`.
         q: (n,) float64, the expected share of false ones among words with a p no larger
             than this one's (Benjamini and Hochberg 1995).
         is_rare: (n,) bool, whether a side has fewer than the least number of
@@ -56,6 +63,7 @@ class Shift:
     after: NDArray[np.int64] | None
     cosine: NDArray[np.float64]
     spread: NDArray[np.float64] | None
+    within: NDArray[np.float64] | None
     local: NDArray[np.float64]
     p: NDArray[np.float64]
     q: NDArray[np.float64]
@@ -68,6 +76,7 @@ def measure_shift(
     after: Sequence[WordVectors],
     restrict: int | None = None,
     least: int = LEAST,
+    samples: Sides | None = None,
 ) -> Shift:
     """Compare two sides, each a run or several runs on the same text.
 
@@ -77,19 +86,17 @@ def measure_shift(
         restrict: align only on shared words among this many of the most frequent ones;
             by default all.
         least: count on either side below which a word is rare.
+        samples: for each side, runs on samples of its text, whose differences show
+            what is noise; by default the runs of the sides themselves, if several.
 
     Raises:
         VectorsError: the spaces share too few words, or their dimensions differ.
     """
     runs = [*before, *after]
     words = shared_words(runs)
-    first, residuals = runs[0], []
-    spaces = [centred(first, words)]
-    for other in runs[1:]:
-        alignment = align(other, first, restrict)
-        residuals.append(alignment.residual)
-        rotation = alignment.rotation.astype(np.float32)
-        spaces.append(centred(other, words) @ rotation)
+    turns = _Turns(runs[0], restrict)
+    spaces = [turns.onto_first(run, words) for run in runs]
+    residual = turns.mean_residual
     sides = spaces[: len(before)], spaces[len(before) :]
     cosines = np.array([_cosines(x, y) for x, y in product(*sides)])
     means = [unit(np.mean(side, axis=0)) for side in sides]
@@ -99,7 +106,14 @@ def measure_shift(
     rank = np.arange(len(words))
     if known:
         rank = np.argsort(-np.min(known, axis=0), kind="stable")
-    both = [_surprise(_fisher(measure), rank) for measure in (cosine, local)]
+    noise = _noise(samples or (before, after), turns, words, rank)
+    moved = [_fisher(cosine), _fisher(local)]
+    if noise is not None:
+        moved = [
+            each - _SHARE_OF_NOISE * its_own
+            for each, its_own in zip(moved, noise[1:], strict=True)
+        ]
+    both = [_surprise(measure, rank) for measure in moved]
     surprise = _surprise(-(both[0] + both[1]), rank)
     is_rare = np.zeros(len(words), dtype=np.bool_)
     if known:
@@ -113,12 +127,71 @@ def measure_shift(
         after=None if counts[1] is None else counts[1][order],
         cosine=cosine[order],
         spread=spread,
+        within=None if noise is None else noise[0][order],
         local=local[order],
         p=p,
         q=_false_shares(p),
         is_rare=is_rare[order],
-        residual=float(np.mean(residuals)),
+        residual=residual,
     )
+
+
+class _Turns:
+    """Rotations of spaces onto the first one, each found once."""
+
+    def __init__(self, first: WordVectors, restrict: int | None) -> None:
+        self._first, self._restrict = first, restrict
+        self._found: dict[int, Alignment] = {}
+
+    def onto_first(
+        self, space: WordVectors, words: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Return the centred vectors of words, (n, D), as the first space has them."""
+        rows = centred(space, words)
+        if space is self._first:
+            return rows
+        if id(space) not in self._found:  # all spaces live as long as this does
+            self._found[id(space)] = align(space, self._first, self._restrict)
+        return rows @ self._found[id(space)].rotation.astype(np.float32)
+
+    @property
+    def mean_residual(self) -> float:
+        return float(np.mean([each.residual for each in self._found.values()]))
+
+
+def _noise(
+    samples: Sides, turns: _Turns, words: Sequence[str], rank: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return how alike runs on the same text are, word by word.
+
+    Returns:
+        The mean cosine of n words, NaN for those that no two runs have; then the mean
+        of Fisher's values of cosine and local cosine, where such words get the median
+        of the rarest others. None if no side has two runs.
+    """
+    pairs = [pair for side in samples for pair in combinations(side, 2)]
+    if not pairs:
+        return None
+    sums = np.zeros((3, len(words)))
+    found = np.zeros(len(words), dtype=np.int64)
+    for pair in pairs:
+        rows = np.array(
+            [row for row, word in enumerate(words) if all(word in x.ids for x in pair)],
+            dtype=np.int64,
+        )
+        both = [words[row] for row in rows.tolist()]
+        x, y = (turns.onto_first(space, both) for space in pair)
+        cosine = _cosines(x, y)
+        sums[:, rows] += (cosine, _fisher(cosine), _fisher(_local(x, y)))
+        found[rows] += 1
+    if not found.any():
+        return None
+    means = np.divide(sums, found, out=np.full_like(sums, np.nan), where=found > 0)
+    known = rank[found[rank] > 0]
+    for values in means[1:]:
+        values[found == 0] = np.median(values[known[-_PEERS:]])
+    within, of_cosine, of_local = means
+    return within, of_cosine, of_local
 
 
 def _cosines(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
