@@ -51,14 +51,15 @@ def main() -> None:
                 overrides = [*overrides, *compass_settings(place / "compass")]
             drawn = [*overrides, "sampling.bootstrap=true"]
             numbers = range(1, args.samples + 1), range(100, 100 + args.samples)
-            both, samples = (
+            both, of_samples = (
                 [
                     [vectors_of(half, seed, place / "run", how) for seed in of_half]
                     for half, of_half in zip((early, second), seeds, strict=True)
                 ]
                 for how, seeds in ((overrides, [args.seeds] * 2), (drawn, numbers))
             )
-            sides.append((both, (samples[0], samples[1]) if args.samples else None))
+            samples = (of_samples[0], of_samples[1]) if args.samples else None
+            sides.append((both, samples))
     head = ("", "shared words", "in the first 50", "last", "of them q < .05")
     print(f"| {' | '.join((*head, 'others p < .05', 'others q < .05', 's'))} |")
     print("|---|---|---|---|---|---|---|---|")

@@ -1,8 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from sg_train.errors import VectorsError
-from sg_train.vectors.agreement import agreed_neighbors
+from sg_train.vectors.agreement import (
+    agreed_analogy,
+    agreed_neighbors,
+    agreed_similarities,
+)
 from sg_train.vectors.word_vectors import WordVectors
 from tests.conftest import Command
 
@@ -31,7 +37,7 @@ def test_neighbours_have_mean_spread_and_number_of_runs() -> None:
     expected = sorted(cosines, key=lambda name: -np.mean(cosines[name]))[:5]
     assert [each.word for each in found] == expected
     for each in found:
-        assert each.cosine == pytest.approx(np.mean(cosines[each.word]))
+        assert each.score == pytest.approx(np.mean(cosines[each.word]))
         assert each.spread == pytest.approx(np.std(cosines[each.word], ddof=1))
         assert each.runs == sum(each.word in names for names in near)
     assert len({each.runs for each in found}) > 1
@@ -44,13 +50,44 @@ def test_a_neighbour_that_a_run_lacks_counts_where_it_is() -> None:
     found = {each.word: each for each in agreed_neighbors(spaces, word, 38)}
     assert found["w39"].runs == 2
     cosines = [space.similarity(word, "w39") for space in spaces[:2]]
-    assert found["w39"].cosine == pytest.approx(np.mean(cosines))
+    assert found["w39"].score == pytest.approx(np.mean(cosines))
+
+
+def test_similarities_have_mean_and_spread() -> None:
+    spaces = runs()
+    pairs = [("w1", "w2"), ("w3", "w30")]
+    found = agreed_similarities(spaces, pairs)
+    for (one, other), mean in zip(pairs, found, strict=True):
+        cosines = [space.similarity(one, other) for space in spaces]
+        assert mean.cosine == pytest.approx(np.mean(cosines))
+        assert mean.spread == pytest.approx(np.std(cosines, ddof=1))
+    assert agreed_similarities(spaces[:1], pairs)[0].spread is None
+
+
+@pytest.mark.parametrize("method", ["add", "mul"])
+def test_analogies_have_mean_spread_and_number_of_runs(method) -> None:
+    spaces = runs()
+    how = {"method": method, "restrict": 30}
+    found = agreed_analogy(spaces, ("w1", "w2", "w3"), 4, **how)
+    of_runs = [dict(space.analogy("w1", "w2", "w3", 30, **how)) for space in spaces]
+    means = {
+        word: np.mean([scores[word] for scores in of_runs])
+        for scores in of_runs
+        for word in [*scores][:4]
+    }
+    assert [each.word for each in found] == sorted(means, key=lambda w: -means[w])[:4]
+    for each in found:
+        scores = [of_run[each.word] for of_run in of_runs]
+        assert each.score == pytest.approx(np.mean(scores))
+        assert each.spread == pytest.approx(np.std(scores, ddof=1))
+        assert each.runs == sum(each.word in [*of_run][:4] for of_run in of_runs)
+    assert len({each.runs for each in found}) > 1
 
 
 def test_a_word_that_a_run_lacks_is_refused() -> None:
     with pytest.raises(VectorsError, match="'w39' has no vector"):
         agreed_neighbors(runs(), "w39")
-    with pytest.raises(VectorsError, match="no run to look the word up in"):
+    with pytest.raises(VectorsError, match="no run to look words up in"):
         agreed_neighbors([], "w3")
 
 
@@ -71,9 +108,27 @@ def test_several_runs_before_the_words_are_compared(
     for word in ("w5", "w9"):
         found = agreed_neighbors([Run.open(path).vectors for path in paths], word, 3)
         for each in found:
-            numbers = f"{each.cosine:.4f}", f"{each.spread:.4f}", f"{each.runs} of 2"
+            numbers = f"{each.score:.4f}", f"{each.spread:.4f}", f"{each.runs} of 2"
             expected.append([word, each.word, *numbers])
     assert lines == expected
+    spaces = [Run.open(path).vectors for path in paths]
+    result = sg_train("similarity", *paths, "w5", "w9", "--header")
+    (mean,) = agreed_similarities(spaces, [("w5", "w9")])
+    assert result.stdout.splitlines() == [
+        "first\tsecond\tcosine\tspread\truns",
+        f"w5\tw9\t{mean.cosine:.4f}\t{mean.spread:.4f}\t2",
+    ]
+    result = sg_train("analogy", *paths, "w5", "w9", "w7", "--top", 2)
+    assert [line.split("\t") for line in result.stdout.splitlines()] == [
+        [each.word, f"{each.score:.4f}", f"{each.spread:.4f}", f"{each.runs} of 2"]
+        for each in agreed_analogy(spaces, ("w5", "w9", "w7"), 2)
+    ]
+    assert "FIRST SECOND: give" in sg_train.refused("similarity", *paths, "w5")
+    Path("pairs.txt").write_text("w5 w9\nw5 nothing\n")
+    some = sg_train("similarity", *paths, "--from", "pairs.txt")
+    assert some.exit_code == 1
+    assert "'nothing' has no vector" in some.stderr
+    assert some.stdout.startswith("w5\tw9")
     unknown = sg_train("neighbors", *paths, "w5", "nothing")
     assert unknown.exit_code == 1
     assert "'nothing' has no vector" in unknown.stderr

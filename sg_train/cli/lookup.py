@@ -221,7 +221,7 @@ def _agreed(
         {
             "word": word,
             "neighbor": found.word,
-            "cosine": found.cosine,
+            "cosine": found.score,
             "spread": found.spread,
             "runs": f"{found.runs} of {len(runs)}",
             **{name: of.get(found.word) for name, of in labels.columns.items()},
@@ -230,6 +230,17 @@ def _agreed(
         for found in agreed_neighbors(runs, word, top, restrict=restrict)
     ]
     return rows, missing
+
+
+def _known_to_all(
+    runs: "list[WordVectors]", asked: list[tuple[str, ...]], *, strict: bool
+) -> "tuple[list[tuple[str, ...]], SgTrainError | None]":
+    """Keep the questions whose words have vectors in all runs."""
+    missing = None
+    for run in runs:
+        asked, unknown = known_questions(run, asked, strict=strict)
+        missing = missing or unknown
+    return asked, missing
 
 
 def _is_terminal() -> bool:
@@ -314,11 +325,11 @@ def _write_batches(
 )
 def similarity(
     vectors: Vectors,
-    first: Annotated[
-        str | None, typer.Argument(metavar="FIRST", help="First word.")
-    ] = None,
-    second: Annotated[
-        str | None, typer.Argument(metavar="SECOND", help="Second word.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FIRST SECOND", help="Two words, after further runs to ask as well."
+        ),
     ] = None,
     *,
     file: FromFile = None,
@@ -329,15 +340,23 @@ def similarity(
     matrix: MatrixOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the cosine similarity of two words: WORD, WORD, COSINE."""
-    asked = asked_questions([first, second], file, 2, "FIRST SECOND")
+    """Show the cosine similarity of two words: WORD, WORD, COSINE.
+
+    With several runs, the mean cosine, its spread and the number of runs are shown.
+    """
+    from sg_train.vectors.agreement import agreed_similarities
+
+    runs, words = _runs_before(vectors, words)
+    asked = asked_questions(words or (), file, 2, "FIRST SECOND")
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
-    loaded = load_vectors(vectors, matrix)
-    pairs, missing = known_questions(loaded, asked, strict=strict)
-    cosines = loaded.similarities(pairs).tolist()
+    spaces = [load_vectors(run, matrix) for run in runs]
+    pairs, missing = _known_to_all(spaces, asked, strict=strict)
     rows = [
-        {"first": one, "second": other, "cosine": cosine}
-        for (one, other), cosine in zip(pairs, cosines, strict=True)
+        {"first": one, "second": other, "cosine": found.cosine}
+        | ({"spread": found.spread, "runs": len(runs)} if len(runs) > 1 else {})
+        for (one, other), found in zip(
+            pairs, agreed_similarities(spaces, pairs), strict=True
+        )
     ]
     show_table(rows, out, as_json=as_json, heading=header)
     if missing:
@@ -350,13 +369,13 @@ def similarity(
 )
 def analogy(
     vectors: Vectors,
-    a: Annotated[str | None, typer.Argument(metavar="A", help="The word a.")] = None,
-    b: Annotated[
-        str | None, typer.Argument(metavar="B", help="The word that a relates to.")
-    ] = None,
-    c: Annotated[
-        str | None,
-        typer.Argument(metavar="C", help="The word whose counterpart to find."),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="A B C",
+            help="Three words: a, the word that it relates to, and the word whose "
+            "counterpart to find; after further runs to ask as well.",
+        ),
     ] = None,
     *,
     file: FromFile = None,
@@ -372,22 +391,37 @@ def analogy(
 ) -> None:
     """Complete the analogy a : b :: c : ? with the best words: WORD, SCORE.
 
-    With --from, each line asks a question, and the rows begin with its words.
+    With --from, each line asks a question, and the rows begin with its words. With
+    several runs, the mean score, its spread, and the number of runs in which the word
+    is among the best are shown.
     """
-    asked = asked_questions([a, b, c], file, 3, "A B C")
+    from sg_train.vectors.agreement import agreed_analogy
+
+    runs, words = _runs_before(vectors, words)
+    asked = asked_questions(words or (), file, 3, "A B C")
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
-    loaded = load_vectors(vectors, matrix)
-    questions, missing = known_questions(loaded, asked, strict=strict)
+    spaces = [load_vectors(run, matrix) for run in runs]
+    questions, missing = _known_to_all(spaces, asked, strict=strict)
+
+    def answers(question: tuple[str, str, str]) -> Iterator[dict[str, object]]:
+        if len(spaces) == 1:
+            best = spaces[0].analogy(*question, top, method=method, restrict=restrict)
+            yield from ({"word": word, "score": score} for word, score in best)
+            return
+        for found in agreed_analogy(
+            spaces, question, top, method=method, restrict=restrict
+        ):
+            yield {
+                "word": found.word,
+                "score": found.score,
+                "spread": found.spread,
+                "runs": f"{found.runs} of {len(spaces)}",
+            }
+
     rows = [
-        {
-            **({"a": one, "b": two, "c": three} if file else {}),
-            "word": word,
-            "score": score,
-        }
-        for one, two, three in questions
-        for word, score in loaded.analogy(
-            one, two, three, top, method=method, restrict=restrict
-        )
+        {**({"a": a, "b": b, "c": c} if file else {}), **answer}
+        for a, b, c in questions
+        for answer in answers((a, b, c))
     ]
     show_table(rows, out, as_json=as_json, heading=header)
     if missing:
