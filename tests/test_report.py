@@ -42,7 +42,7 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 def test_the_table_holds_the_neighbours(vectors: WordVectors) -> None:
-    write_report(Path("r.html"), vectors, SCORES, title="t", table_words=50, top=4)
+    write_report(Path("r.html"), [vectors], SCORES, title="t", table_words=50, top=4)
     data = data_of(Path("r.html").read_text())
     assert data["words"][:50] == vectors.words[:50]
     assert len(data["neighbours"]) == 50
@@ -54,8 +54,30 @@ def test_the_table_holds_the_neighbours(vectors: WordVectors) -> None:
     assert all(0 <= x <= 1 and 0 <= y <= 1 for _, x, y, _ in data["map"])
 
 
+def test_of_several_runs_it_shows_which_neighbours_they_share(vectors) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.4, vectors.matrix.shape)
+    matrix = (vectors.matrix + noise)[:400].astype(np.float32)
+    other = WordVectors(vectors.words[:400], matrix)
+    write_report(Path("r.html"), [vectors, other], SCORES, title="t", top=4)
+    page = Path("r.html").read_text()
+    data = data_of(page)
+    assert data["runs"] == 2
+    seen = set()
+    for row in (0, 7, 49, 450):
+        word = vectors.words[row]
+        near = [
+            [name for name, _ in run.neighbors(word, 4)] if word in run else []
+            for run in (vectors, other)
+        ]
+        found = [(data["words"][at], count) for at, _, count in data["neighbours"][row]]
+        assert found == [(name, sum(name in x for x in near)) for name in near[0]]
+        seen |= {count for _, count in found}
+    assert seen == {1, 2}
+    assert "in one of 2 runs" in " ".join(page.split())
+
+
 def test_words_cannot_become_markup_and_nothing_is_fetched(vectors) -> None:
-    write_report(Path("r.html"), vectors, SCORES, title="<b>&")
+    write_report(Path("r.html"), [vectors], SCORES, title="<b>&")
     page = Path("r.html").read_text()
     assert TRICKY not in page
     assert "&lt;b&gt;&amp;" in page
@@ -70,7 +92,7 @@ def test_of_a_run_it_has_settings_curves_and_figures(
     arguments = ("--set", "model.dimension=8", "--set", "training.threads=1")
     assert sg_train("train", "--corpus", text, "--out", "r", *arguments).exit_code == 0
     run = RunDirectory(Path("r"))
-    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
+    write_report(Path("r.html"), [load_run_vectors(run)], [], title="r", run=run)
     page = Path("r.html").read_text()
     for expected in ("615</b> words of text", "0.00%</b> out of", "model.dimension"):
         assert expected in page
@@ -86,14 +108,14 @@ def test_a_run_without_its_records_still_makes_a_page(
     run = RunDirectory(Path("r"))
     run.metrics_file.write_text("")
     a_record().save(run.record_file)  # of a corpus whose words were not counted
-    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
+    write_report(Path("r.html"), [load_run_vectors(run)], [], title="r", run=run)
     run.metrics_file.unlink()
-    write_report(Path("r.html"), load_run_vectors(run), [], title="r", run=run)
+    write_report(Path("r.html"), [load_run_vectors(run)], [], title="r", run=run)
     assert 'id="curves"' not in Path("r.html").read_text()
 
 
 def test_the_page_opens_on_content_words_and_knows_the_others(vectors) -> None:
-    write_report(Path("r.html"), vectors, [], title="t", table_words=50)
+    write_report(Path("r.html"), [vectors], [], title="t", table_words=50)
     data = data_of(Path("r.html").read_text())
     expected = content_words(vectors, 200)
     found = [data["words"][row] for row in data["first"]]
@@ -107,7 +129,9 @@ def test_labels_stand_for_words_and_groups_colour_the_map(vectors) -> None:
     word = content_words(vectors, 400)[3]
     row = vectors.id(word)
     labels = Labels({word: "<b>shoes"}, {word: "<i>group"})
-    write_report(Path("r.html"), vectors, [], title="t", table_words=50, labels=labels)
+    write_report(
+        Path("r.html"), [vectors], [], title="t", table_words=50, labels=labels
+    )
     page = Path("r.html").read_text()
     data = data_of(page)
     assert dict(zip(data["words"], data["labels"], strict=True))[word] == "<b>shoes"
@@ -146,7 +170,7 @@ def test_an_extended_run_makes_a_page(sg_train: Command, text: Path) -> None:
 
 def test_few_words_make_a_page_without_a_map() -> None:
     vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
-    write_report(Path("r.html"), vectors, [], title="t")
+    write_report(Path("r.html"), [vectors], [], title="t")
     data = data_of(Path("r.html").read_text())
     assert data["map"] == []
     page = Path("r.html").read_text()
@@ -158,7 +182,7 @@ def test_few_words_make_a_page_without_a_map() -> None:
 def test_without_jinja_there_is_one_line(vectors, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingLibraryError, match="a report needs jinja2, .*report.'$"):
-        write_report(Path("r.html"), vectors, [], title="t")
+        write_report(Path("r.html"), [vectors], [], title="t")
     assert not Path("r.html").exists()
 
 
@@ -182,7 +206,7 @@ def browser(request) -> Iterator[Any]:
 
 
 def test_the_page_works_in_a_browser(browser: Any, vectors: WordVectors) -> None:
-    write_report(Path("r.html"), vectors, SCORES, title="t", table_words=300)
+    write_report(Path("r.html"), [vectors], SCORES, title="t", table_words=300)
     browser.get(Path("r.html").absolute().as_uri())
     run = browser.execute_script
     assert browser.get_log("browser") == []
@@ -234,3 +258,26 @@ def test_the_page_works_in_a_browser(browser: Any, vectors: WordVectors) -> None
     )
     assert where.startswith(vectors.words[0])
     assert browser.get_log("browser") == []
+
+
+def test_a_browser_shows_in_how_many_runs_a_neighbour_is_near(
+    browser: Any, vectors: WordVectors
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 3, vectors.matrix.shape)
+    others = [
+        WordVectors(vectors.words, (vectors.matrix + sign * noise).astype(np.float32))
+        for sign in (1, -1)
+    ]
+    write_report(Path("r.html"), [vectors, *others], [], title="t", table_words=300)
+    browser.get(Path("r.html").absolute().as_uri())
+    assert browser.get_log("browser") == []
+    assert browser.execute_script(
+        "return document.documentElement.scrollWidth <= innerWidth"
+    )
+    pairs = browser.find_elements("css selector", "#neighbours td span")[:200]
+    for pair in pairs:
+        found = re.fullmatch(r"\S+ -?\d\.\d\d ([123])/3", pair.text)
+        assert found
+        is_doubtful = "doubtful" in (pair.get_dom_attribute("class") or "")
+        assert is_doubtful == (found[1] == "1")
+    assert len({pair.get_dom_attribute("class") for pair in pairs}) == 2

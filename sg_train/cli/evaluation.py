@@ -433,6 +433,13 @@ def _warn_of_boxes(out: Path, texts: list[str]) -> None:
 )
 def report(
     vectors: Vectors,
+    others: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Further runs on the same text, to show which neighbours they share.",
+        ),
+    ] = None,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
     similarity: Similarity = None,
@@ -455,6 +462,7 @@ def report(
     run = open_run(vectors) if is_run(vectors) else None
     evaluation = read_tests(vectors, similarity, analogies, restrict)
     named = load_labels(labels)
-    loaded = load_vectors(vectors, matrix)
+    spaces = [load_vectors(path, matrix) for path in (vectors, *(others or ()))]
     title = title or str(vectors)
-    write_report(out, loaded, evaluation(loaded), title=title, run=run, labels=named)
+    scores = evaluation(spaces[0])
+    write_report(out, spaces, scores, title=title, run=run, labels=named)

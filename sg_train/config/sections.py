@@ -79,6 +79,17 @@ def _tokenizer(value: str) -> str:
     )
 
 
+def _conditions(values: list[str]) -> list[str]:
+    for value in values:
+        column, _, bounds = value.partition("=")
+        if not column or not bounds.replace("..", "", 1):
+            raise ValueError(
+                f"{shortened(repr(value))} is not COLUMN=VALUE or COLUMN=LOW..HIGH, "
+                "such as year=1840..1899"
+            )
+    return values
+
+
 _OrOne = BeforeValidator(_list_of_one)
 _OrEmpty = BeforeValidator(_empty_if_none)
 
@@ -129,6 +140,11 @@ class CorpusConfig(Section):
         default=None,
         description="column that orders the items of a sequence, with "
         "`group_by`; by default the order of the rows",
+    )
+    where: Annotated[list[str], _OrOne, AfterValidator(_conditions)] = Field(
+        default=[],
+        description="read only rows of a table whose columns have these values, such "
+        "as `year=1840..1899` or `author=Lincoln`",
     )
     sentence: SentenceUnit = Field(
         default="line",
@@ -200,6 +216,8 @@ class CorpusConfig(Section):
             raise ValueError("group_by: needs one column of items in field")
         if self.order_by is not None and self.group_by is None:
             raise ValueError("order_by: needs group_by, whose sequences it orders")
+        if self.group_by is not None and self.where:
+            raise ValueError("where: cannot be combined with group_by")
         if self.dehyphenate and self.sentence == "line":
             raise ValueError(
                 "dehyphenate: needs sentence to be paragraph or document, because a "

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 from sg_train.choices import TextFormat
 from sg_train.config import CorpusConfig
 from sg_train.corpus.chunks import together
+from sg_train.corpus.formats.conditions import Conditions
 from sg_train.corpus.formats.detect import format_of
 from sg_train.corpus.formats.layout import (
     dehyphenated,
@@ -64,6 +65,7 @@ class Texts:
         self._threads = threads
         self._formats: Counter[TextFormat] = Counter()
         self._skipped = Skipped()
+        self._where = Conditions(corpus.where)
         self._wrapped: str | None = None
 
     def chunks(self, files: Sequence[str]) -> Iterator[bytes]:
@@ -94,6 +96,11 @@ class Texts:
         corpus = self._corpus
         form = self._format(stream, name)
         self._formats[form] += 1
+        if corpus.where and form not in _TABLES:
+            raise CorpusError(
+                f"{name}: read as {_NAMES.get(form, 'plain text')}, so it has no "
+                "columns for corpus.where; leave it out, or set corpus.format"
+            )
         if form == "text":
             yield from self._text(stream, name)
         elif form in ("xml", "html"):
@@ -157,18 +164,19 @@ class Texts:
     def _records(
         self, form: TextFormat, stream: io.BufferedReader, name: str, file: str
     ) -> Iterator[Any]:
-        corpus, skipped, reader = self._corpus, self._skipped, _reader("records")
+        corpus, reader = self._corpus, _reader("records")
+        skipped, where = self._skipped, self._where
         fields: Iterator[Any]
         if form == "jsonl":
-            fields = reader.read_jsonl(stream, name, corpus.field, skipped)
+            fields = reader.read_jsonl(stream, name, corpus.field, skipped, where)
             return fields
         if form == "csv":
             mark = corpus.separator
-            fields = reader.read_csv(stream, name, corpus.field, mark, skipped)
+            fields = reader.read_csv(stream, name, corpus.field, mark, skipped, where)
             return fields
         whole = file if file != STDIN and Path(file).is_file() else None
         source = whole or io.BytesIO(stream.read())
-        fields = reader.read_parquet(source, name, corpus.field, skipped)
+        fields = reader.read_parquet(source, name, corpus.field, skipped, where)
         return fields
 
     def _sentences(self, value: str | list[str]) -> Iterable[str]:
@@ -241,6 +249,11 @@ class Texts:
             raise CorpusError(
                 f"{files[0]}: {'HTML' if others else 'plain text'} has no fields, but "
                 f"corpus.field={corpus.field[0]}; leave it out, or set corpus.format"
+            )
+        if corpus.where and not self._where.found:
+            raise CorpusError(
+                f"{files[0]}: no row has {' and '.join(corpus.where)}; change "
+                "corpus.where"
             )
         for form in others if corpus.format == "auto" else ():
             count = self._formats[form]

@@ -14,6 +14,7 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import MetricsLine, load_metrics, trained_lines
 from sg_train.system.files import atomic_file, behind_link
 from sg_train.system.optional import require
+from sg_train.vectors.agreement import runs_with_neighbors
 from sg_train.vectors.evaluation import Score
 from sg_train.vectors.word_map import LEAST_WORDS, content_words, make_map
 from sg_train.vectors.word_vectors import WordVectors
@@ -38,7 +39,7 @@ def check_libraries() -> None:
 
 def write_report(
     out: Path,
-    vectors: WordVectors,
+    spaces: Sequence[WordVectors],
     scores: Sequence[Score],
     *,
     title: str,
@@ -53,7 +54,8 @@ def write_report(
 
     Args:
         out: the HTML file.
-        vectors: the vectors to report on.
+        spaces: the vectors to report on; then those of further runs on the same text,
+            if any, and the page shows in how many a neighbour is among the nearest.
         scores: scores to list.
         title: the page's heading.
         run: the run that the vectors come from, if any.
@@ -71,17 +73,21 @@ def write_report(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
+    vectors = spaces[0]
     table_words = min(table_words, len(vectors))
     lines = load_metrics(run.metrics_file) if run and run.metrics_file.exists() else []
     lines = lines if trained_lines(lines) else []
     on_map, legend = _map(vectors, min(_ON_MAP, len(vectors)), labels)
     data = _words_and_neighbors(vectors, table_words, top, on_map, labels)
+    if len(spaces) > 1:
+        _add_agreement(data, spaces, top)
     page = environment.get_template("page.html").render(
         title=printable(title),
         facts=_facts(vectors, run, lines),
         table_words=table_words,
         map_words=len(on_map),
         top=top,
+        runs=len(spaces),
         is_grouped=bool(labels.groups),
         legend=legend,
         scores=scores,
@@ -150,6 +156,18 @@ def _words_and_neighbors(
         ],
         "map": [(numbers[row], *rest) for row, *rest in on_map],
     }
+
+
+def _add_agreement(data: dict[str, Any], runs: Sequence[WordVectors], top: int) -> None:
+    """Add to each neighbour the number of runs in which it is among the nearest."""
+    words, neighbors = data["words"], data["neighbours"]
+    near = [[words[row] for row, _ in some] for some in neighbors]
+    counts = runs_with_neighbors(runs, words[: len(near)], near, top)
+    data["runs"] = len(runs)
+    data["neighbours"] = [
+        [(*pair, count) for pair, count in zip(some, of_word, strict=True)]
+        for some, of_word in zip(neighbors, counts, strict=True)
+    ]
 
 
 def _facts(

@@ -1,7 +1,7 @@
 """What several runs agree on: answers that do not depend on the seed or the sample."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from sg_train.choices import AnalogyMethod
@@ -116,6 +116,36 @@ def agreed_analogy(
     best = [list(answers)[:top] for answers in scores]
     of_run = {id(run): answers for run, answers in zip(runs, scores, strict=True)}
     return _best(runs, best, lambda run, name: of_run[id(run)].get(name), top)
+
+
+def runs_with_neighbors(
+    runs: Sequence[WordVectors],
+    words: Sequence[str],
+    near: Sequence[Collection[str]],
+    top: int = 10,
+) -> list[list[int]]:
+    """Count in how many runs given words are among the nearest.
+
+    Args:
+        runs: vectors of runs on the same text.
+        words: n words, which a run may lack.
+        near: for each of them, other words.
+        top: how many nearest words count.
+
+    Returns:
+        For each word, the number of runs for each of its other words.
+    """
+    counts = [dict.fromkeys(names, 0) for names in near]
+    place = {word: at for at, word in enumerate(words)}
+    for run in runs:
+        asked = [word for word in words if word in run]
+        for batch in run.neighbor_batches(asked, top) if asked else ():
+            for word, rows in zip(batch.words, batch.rows.tolist(), strict=True):
+                count = counts[place[word]]
+                for row in rows:
+                    if row >= 0 and (name := run.words[row]) in count:
+                        count[name] += 1
+    return [list(count.values()) for count in counts]
 
 
 def _best(

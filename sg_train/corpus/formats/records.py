@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sg_train.corpus.formats.conditions import NO_CONDITIONS, Conditions
 from sg_train.corpus.formats.skipped import Skipped
 from sg_train.errors import CorpusError
 from sg_train.wording import listed
@@ -25,12 +26,16 @@ _LINES_SHOWN = 1000  # of which a message names the keys
 
 
 def read_jsonl(
-    stream: BinaryIO, name: str, fields: Sequence[str], skipped: Skipped
+    stream: BinaryIO,
+    name: str,
+    fields: Sequence[str],
+    skipped: Skipped,
+    where: Conditions = NO_CONDITIONS,
 ) -> Iterator[Any]:
     """Yield the fields of each record: text, or lists of items.
 
     A dotted key names a field inside another. A record may lack a field, but not every
-    record.
+    record. Records for which the conditions do not hold are passed over.
 
     Raises:
         CorpusError: a line is not a JSON object, a field has another type, or no record
@@ -39,6 +44,8 @@ def read_jsonl(
     fields = fields or (DEFAULT_FIELD,)
     found, known = False, dict[str, None]()
     for number, record in _records(stream, name):
+        if not where.hold(partial(_inside, record)):
+            continue
         for field in fields:
             value = record.get(field)
             if value is None and (value := _inside(record, field)) is None:
@@ -50,7 +57,7 @@ def read_jsonl(
             yield value
         if not found and number <= _LINES_SHOWN:
             known.update(dict.fromkeys(record))
-    if not found:
+    if not found and (where.found or not where.columns):
         raise CorpusError(
             f"{name}: no record has a value for {listed(list(fields), 9)}; set "
             f"corpus.field to one of {listed(list(known), 20)}"
@@ -85,6 +92,7 @@ def read_csv(
     fields: Sequence[str],
     separator: str | None,
     skipped: Skipped,
+    where: Conditions = NO_CONDITIONS,
 ) -> Iterator[str]:
     """Yield the fields of each row of a table with a header.
 
@@ -94,6 +102,7 @@ def read_csv(
         fields: names of columns.
         separator: by default it is detected.
         skipped: counts empty cells.
+        where: conditions for a row to be read.
 
     Raises:
         CorpusError: a column is missing, a row has too few columns, or the text is not
@@ -104,7 +113,7 @@ def read_csv(
     try:
         head = text.read(_SNIFFED)
         rows = csv.reader(_lines(head, text), _dialect(head, separator), strict=True)
-        yield from _cells(rows, name, fields, skipped)
+        yield from _cells(rows, name, fields, skipped, where)
     except UnicodeDecodeError as error:
         raise CorpusError(f"{name}: not UTF-8; convert the file to UTF-8") from error
     finally:
@@ -112,29 +121,42 @@ def read_csv(
 
 
 def _cells(
-    rows: Any, name: str, fields: Sequence[str], skipped: Skipped
+    rows: Any,
+    name: str,
+    fields: Sequence[str],
+    skipped: Skipped,
+    where: Conditions,
 ) -> Iterator[str]:
     """Yield the cells of some columns that have text."""
     try:
         header: list[str] = next(rows, [])
         at = columns_of(header, fields, name)
+        compared = _compared(header, where, name)
         for row in filter(None, rows):
-            if len(row) <= max(at):
+            if len(row) <= max(at + compared):
                 raise CorpusError(
                     f"{name}, line {rows.line_num}: has {len(row)} columns, but the "
                     f"header has {len(header)}; correct the line"
                 )
-            cells = [row[place] for place in at]
+            values = [row[column] for column in compared]
+            if not where.hold(dict(zip(where.columns, values, strict=True)).get):
+                continue
+            cells = [row[column] for column in at]
             some = [cell for cell in cells if cell.strip()]
             skipped.nulls += len(cells) - len(some)
             yield from some
     except csv.Error as error:
-        where = f"{name}, line {rows.line_num}"
-        raise CorpusError(f"{where}: not valid CSV ({error})") from error
+        raise CorpusError(
+            f"{name}, line {rows.line_num}: not valid CSV ({error})"
+        ) from error
 
 
 def read_parquet(
-    file: Any, name: str, fields: Sequence[str], skipped: Skipped
+    file: Any,
+    name: str,
+    fields: Sequence[str],
+    skipped: Skipped,
+    where: Conditions = NO_CONDITIONS,
 ) -> Iterator[Any]:
     """Yield the fields of each row: text, or lists of items.
 
@@ -143,18 +165,22 @@ def read_parquet(
         name: of the file, for messages.
         fields: names of columns; a dotted name is a field of a struct.
         skipped: counts nulls.
+        where: conditions for a row to be read.
 
     Raises:
         CorpusError: the file is damaged, or a column is missing or of another type.
     """
     try:
         table = pq.ParquetFile(file)
-        columns_of(
-            table.schema_arrow.names, [f.partition(".")[0] for f in fields], name
-        )
+        names = table.schema_arrow.names
+        columns_of(names, [f.partition(".")[0] for f in fields], name)
+        _compared(names, where, name)
         fields = fields or (DEFAULT_FIELD,)
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=list(fields)):
+        columns = list(dict.fromkeys([*fields, *where.columns]))
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
             for row in batch.to_pylist():
+                if not where.hold(partial(_inside, row)):
+                    continue
                 for field in fields:
                     value = _inside(row, field)
                     if value is None:
@@ -166,8 +192,10 @@ def read_parquet(
         raise CorpusError(f"{name}: damaged Parquet table ({reason})") from error
 
 
-def columns_of(header: Sequence[str], fields: Sequence[str], name: str) -> list[int]:
-    """Return the places of columns.
+def columns_of(
+    header: Sequence[str], fields: Sequence[str], name: str, setting: str = "field"
+) -> list[int]:
+    """Return the places of columns that a setting of the corpus names.
 
     Raises:
         CorpusError: one is missing.
@@ -184,10 +212,19 @@ def columns_of(header: Sequence[str], fields: Sequence[str], name: str) -> list[
     for field in fields:
         if field not in header:
             raise CorpusError(
-                f"{name}: no column {field}; set corpus.field to one of "
+                f"{name}: no column {field}; set corpus.{setting} to one of "
                 f"{listed(list(header), 20)}"
             )
     return [list(header).index(field) for field in fields or (DEFAULT_FIELD,)]
+
+
+def _compared(header: Sequence[str], where: Conditions, name: str) -> list[int]:
+    """Return the places of the columns, or of the structs, that conditions compare."""
+    columns = [
+        column if column in header else column.partition(".")[0]
+        for column in where.columns
+    ]
+    return columns_of(header, columns, name, "where") if columns else []
 
 
 def _inside(record: Any, field: str) -> Any:

@@ -1,5 +1,6 @@
 "use strict";
-// DATA: words; neighbours[i] = [[row, cosine], ...] of word i, rows into `words`;
+// DATA: words; neighbours[i] = [[row, cosine], ...] of word i, rows into `words`; with
+// several `runs`, [row, cosine, in how many of them it is near];
 // labels[i] of word i, or [] if there are none; first = rows shown at first; known =
 // further words with a vector, one per line; map = [[row, x, y, colour], ...] with x and
 // y in [0, 1].
@@ -41,12 +42,14 @@ function showNeighbours() {
     const line = body.insertRow();
     line.append(named(row, "td"));
     const cell = line.insertCell();
-    for (const [other, cosine] of DATA.neighbours[row]) {
+    for (const [other, cosine, runs] of DATA.neighbours[row]) {
       const link = named(other, "a");
       link.href = "#words";
       link.dataset.word = DATA.words[other];
       const pair = document.createElement("span");
-      pair.append(link, " ", element("small", cosine.toFixed(2)));
+      const figures = runs ? `${cosine.toFixed(2)} ${runs}/${DATA.runs}` : cosine.toFixed(2);
+      pair.append(link, " ", element("small", figures));
+      pair.classList.toggle("doubtful", 2 * runs < DATA.runs);
       cell.append(pair);
     }
   }
@@ -68,10 +71,11 @@ function lookUp(word) {
 
 function saveTable() {
   const clean = (text) => text.replace(/\s+/g, " ");
-  const lines = [["word", "neighbor", "cosine"]];
+  const lines = [["word", "neighbor", "cosine", ...(DATA.runs ? ["runs"] : [])]];
   for (const row of matches(find("search").value.trim().toLowerCase())) {
-    for (const [other, cosine] of DATA.neighbours[row]) {
-      lines.push([clean(DATA.words[row]), clean(DATA.words[other]), cosine.toFixed(2)]);
+    for (const [other, cosine, ...runs] of DATA.neighbours[row]) {
+      const names = [row, other].map((each) => clean(DATA.words[each]));
+      lines.push([...names, cosine.toFixed(2), ...runs]);
     }
   }
   const text = lines.map((line) => `${line.join("\t")}\n`).join("");
