@@ -49,7 +49,22 @@ def test_points_are_named_by_what_differs() -> None:
     settings = {key: values[-1] for key, values in sweep.values.items()}
     name = "dimension-50_training.seed-1_sweep_.seed-2_paths-no2"
     assert point_name(settings, sweep) == name
-    assert point_name({"corpus.paths": "a/b"}, sweep) == "paths-no1"
+    assert point_name({"corpus.paths": "a/b"}, sweep) == "paths-b"
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["t/1840.txt", "t/1900.txt"], ["1840", "1900"]),
+        (["a/text.txt", "b/text.txt", "c"], ["no1", "no2", "c"]),
+        (["year=..1899", "year=1900..1944"], ["year-..1899", "year-1900..1944"]),
+        (["/", "a" * 41 + " ", "b c.vec.gz"], ["no1", "no2", "b-c.vec"]),
+    ],
+)
+def test_values_that_are_no_names_become_short_ones(values, names) -> None:
+    sweep = SweepConfig(values={"corpus.paths": values})
+    found = [point_name({"corpus.paths": value}, sweep) for value in values]
+    assert found == [f"paths-{name}" for name in names]
 
 
 @pytest.fixture

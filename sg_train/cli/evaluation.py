@@ -1,6 +1,8 @@
 """Commands that evaluate and draw: evaluate, compare, plot, report."""
 
 import logging
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -342,9 +344,7 @@ def _plot_path(
     named = load_labels(labels)
     spaces = [load_vectors(each, matrix) for each in paths]
     way = trace_word(spaces, word, count or NEIGHBORS)
-    names = [each.stem if each.is_file() else each.name for each in paths]
-    if len(set(names)) < len(names):
-        names = [*map(str, paths)]
+    names = _short_names(paths)
     draw = draw_neighborhoods if is_panels else draw_path
     figure, left_out = draw(way, names, title, named)
     save_figure(figure, out)
@@ -352,6 +352,20 @@ def _plot_path(
     if without:
         _LOG.warning("%s: no vector of %r in %s", out, word, listed(without, 10))
     _finish_map(out, [title, word, *names, *map(named.name, way.words)], left_out)
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the names of runs or files without what they have in common.
+
+    >>> _short_names([Path("runs/period-1840"), Path("runs/period-1900")])
+    ['1840', '1900']
+    """
+    names = [each.stem if each.is_file() else each.name for each in paths]
+    if len(set(names)) < len(names):
+        names = [*map(str, paths)]
+    shared = os.path.commonprefix(names)  # noqa: RUF071 (of characters)
+    common = re.match(r"(.*[-_,/])?", shared)
+    return [name[common.end() if common else 0 :] or name for name in names]
 
 
 def _plot_map(

@@ -1,4 +1,4 @@
-"""Runs on bootstrap samples of the text of another run."""
+"""Vectors of bootstrap samples of a run's text."""
 
 import logging
 from collections.abc import Iterable
@@ -6,18 +6,20 @@ from pathlib import Path
 
 from sg_train.errors import SettingsError
 from sg_train.runs.directory import RunDirectory
-from sg_train.system.files import scratch_directory
+from sg_train.system.bars import progress_bar
 from sg_train.training.beginning import corpus_of
-from sg_train.training.train import train
+from sg_train.training.trial import Trial
 from sg_train.vectors.word_vectors import WordVectors
 
 _LOG = logging.getLogger(__name__)
 
+_PARTS = 20  # of the bar
+
 
 def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
-    """Train runs on bootstrap samples of a run's text, and keep only their vectors.
+    """Train on bootstrap samples of a run's text, in memory.
 
-    Their settings are the run's own, except for `sampling.bootstrap` and the seed.
+    The settings are the run's own, except for `sampling.bootstrap` and the seed.
 
     Args:
         path: a finished run, whose prepared corpus is still there.
@@ -50,10 +52,11 @@ def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
         }
     )
     found = []
-    with scratch_directory(None) as scratch:
-        for seed in seeds:
-            _LOG.info("%s: training on bootstrap sample %d", path, seed)
-            out = scratch / str(seed)
-            sample = train(config.with_settings({"training.seed": seed}), out)
-            found.append(sample.vectors)
+    for seed in seeds:
+        _LOG.info("%s: training on bootstrap sample %d", path, seed)
+        trial = Trial(config.with_settings({"training.seed": seed}), run.path)
+        with progress_bar(total=_PARTS, unit=" parts", leave=False) as bar:
+            for _ in trial.train(_PARTS):
+                bar.update(1)
+        found.append(trial.vectors)
     return found

@@ -21,6 +21,9 @@ from sg_train.training.train import resume, train
 _MOST_POINTS = 10_000
 
 _PLAIN = re.compile(r"[\w.+-]+")
+_UNFIT = re.compile(r"[^\w.+-]+")
+_ENDING = re.compile(r"(?<=.)\.[A-Za-z]\w*$")
+_LONGEST_NAME = 40  # characters
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
 
 
 def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
-    """Return a name such as `dimension-50_seed-1`; unfit values are numbered.
+    """Return a name such as `dimension-50_seed-1`; values that fit none are numbered.
 
     >>> sweep = SweepConfig(values={"model.dimension": ["50", "100"]})
     >>> point_name({"model.dimension": "50"}, sweep)
@@ -171,10 +174,25 @@ def _fields(settings: dict[str, Any], sweep: SweepConfig) -> list[tuple[str, str
     for key, value in settings.items():
         short = key.rpartition(".")[2]
         name = key if last_names.count(short) > 1 else short
-        is_plain = isinstance(value, str) and _PLAIN.fullmatch(value)
-        shown = value if is_plain else f"no{sweep.values[key].index(value) + 1}"
-        fields.append((name, shown))
+        fields.append((name, _shown(value, sweep.values[key])))
     return fields
+
+
+def _shown(value: Any, among: Sequence[Any]) -> str:
+    """Return a value as part of a name: as it is, the name of a file, or numbered.
+
+    >>> _shown("texts/1840.txt", ["texts/1840.txt", "texts/1900.txt"])
+    '1840'
+    """
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value
+    names = [_ENDING.sub("", str(each).rpartition("/")[2]) for each in among]
+    plain = [_UNFIT.sub("-", name) for name in names]
+    at = among.index(value)
+    is_clear = plain.count(plain[at]) == 1 and len(plain[at]) <= _LONGEST_NAME
+    if isinstance(value, str) and plain[at].strip("-.") and is_clear:
+        return plain[at]
+    return f"no{at + 1}"
 
 
 def sweep_of(
