@@ -17,7 +17,8 @@ FAST = " --set model.dimension=12 --set training.epochs=1 --set training.threads
 
 @pytest.fixture
 def session(tmp_path: Path) -> list[subprocess.CompletedProcess[str]]:
-    (tmp_path / "data").symlink_to(ROOT / "data")
+    for name in ("data", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return [
         subprocess.run(
@@ -35,7 +36,7 @@ def session(tmp_path: Path) -> list[subprocess.CompletedProcess[str]]:
 def test_the_session_works(
     session: list[subprocess.CompletedProcess[str]],
 ) -> None:
-    assert len(COMMANDS) > 10
+    assert len(COMMANDS) > 15
     for command, result in zip(COMMANDS, session, strict=True):
         assert result.returncode == 0, f"{command}: {result.stderr}"
     starts = ("Fellow-Citizens", "To the Senate", "To the Congress: In considering")
@@ -45,7 +46,19 @@ def test_the_session_works(
     assert "".join(parts) == (ROOT / "data/sotu.txt").read_text()
     (shown,) = [x for x in session if " shift " in x.args and "--header" in x.args]
     head, *rows = [line.split("\t") for line in shown.stdout.splitlines()]
-    assert head[:7] == ["word", "before", "after", "cosine", "local", "p", "q"]
-    assert len(rows) == 4
+    assert head[:7] == ["word", "before", "after", "cosine", "within", "local", "p"]
+    assert len(rows) == 8
+    for picture in ("path.svg", "around.svg"):
+        assert ">economy" in Path(picture).read_text()
+    slices = [f"runs/slice-where-year-{years}" for years in ("..1899", "1945..")]
+    for slice_, part in zip(slices, ("1840", "1945"), strict=True):
+        vocabularies = [
+            (Path(run) / "vocabulary.tsv").read_text()
+            for run in (slice_, f"runs/period-paths-{part}")
+        ]
+        assert vocabularies[0] == vocabularies[1]
+    (shown,) = [x for x in session if " neighbors " in x.args]
+    assert re.fullmatch(r"(\S+\t\S+\t[\d.]+\t[\d.-]+\t[1-4] of 4\n){6}", shown.stdout)
+    assert '"runs": 4' in Path("drawn.html").read_text()
     assert "spread" in Path("shift.tsv").read_text().splitlines()[0].split("\t")
     assert len(Path("aligned.txt").read_text().splitlines()) > 1000

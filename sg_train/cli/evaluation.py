@@ -450,7 +450,7 @@ def report(
     others: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="OTHERS",
             help="Further runs on the same text, to show which neighbours they share.",
         ),
     ] = None,

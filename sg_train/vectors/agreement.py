@@ -44,9 +44,9 @@ def agreed_neighbors(
     *,
     restrict: int | None = None,
 ) -> list[Agreed]:
-    """Return the words whose mean cosine with a word is highest, over several runs.
+    """Return the words that most runs have among the `top` nearest, those first.
 
-    Only words that are among the `top` nearest in some run are considered.
+    Among as many runs, words with the higher mean cosine come first.
 
     Args:
         runs: vectors of runs on the same text, such as those of several seeds.
@@ -97,7 +97,7 @@ def agreed_analogy(
     method: AnalogyMethod = "add",
     restrict: int | None = None,
 ) -> list[Agreed]:
-    """Return the words with the highest mean score for a : b :: c : ?, over runs.
+    """Return the answers to a : b :: c : ? that most runs give, those first.
 
     Args:
         runs: as for `agreed_neighbors`.
@@ -154,14 +154,14 @@ def _best(
     score: Callable[[WordVectors, str], float | None],
     top: int,
 ) -> list[Agreed]:
-    """Return the answers of runs by their mean score."""
+    """Return the answers of runs: those of most runs first, then by mean score."""
     _check_any(runs)
     found = []
     for name in dict.fromkeys(name for names in answers for name in names):
         of_runs = [each for run in runs if (each := score(run, name)) is not None]
         mean, count = statistics.fmean(of_runs), sum(name in names for names in answers)
         found.append(Agreed(name, mean, _spread(of_runs), count))
-    return sorted(found, key=lambda each: -each.score)[:top]
+    return sorted(found, key=lambda each: (-each.runs, -each.score))[:top]
 
 
 def _spread(values: Sequence[float]) -> float | None:
