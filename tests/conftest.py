@@ -1,5 +1,6 @@
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from sg_train.runs.checkpoint import CorpusState, ProgressState, State
 from sg_train.vectors.word_vectors import WordVectors
 
 ROOT = Path(__file__).parent.parent
+
+# Triton decides when it is imported whether to compile kernels or to interpret them.
+if not Path("/dev/nvidia0").exists():
+    os.environ["TRITON_INTERPRET"] = "1"
+# Triton has no build for some systems.
+collect_ignore = [] if find_spec("triton") else ["test_triton.py"]
 
 # `make test` tries the same examples every time, `make soak` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=50)

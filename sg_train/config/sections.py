@@ -377,7 +377,8 @@ class TrainingConfig(Section):
     engine: EngineChoice = Field(
         default="auto",
         description="`fused`: fast, on the CPU; `autograd`: plain PyTorch, on any "
-        "device; `auto`: fused if it supports the other settings",
+        "device; `triton`: CUDA, experimental; `auto`: fused if it supports the other "
+        "settings, else autograd",
     )
     device: str = Field(
         default="cpu", description="any torch device: `cpu`, `cuda`, `cuda:1`, `mps`"
@@ -412,7 +413,8 @@ class TrainingConfig(Section):
         default=256,
         ge=1,
         le=1_000_000,
-        description="windows per step of the autograd engine; the fused engine uses 1",
+        description="windows per step of the autograd engine; windows that the triton "
+        "engine trains at once; the fused engine takes one",
     )
     loader_workers: int = Field(
         default=0,

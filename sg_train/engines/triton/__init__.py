@@ -1,0 +1,68 @@
+"""The triton engine: the same step, compiled for a GPU.
+
+kernel  draws, windows and the step of a block, as Triton compiles them
+engine  blocks on a device, one after another
+"""
+
+import os
+from importlib.util import find_spec
+
+from sg_train.config import Config
+from sg_train.engines.base import Engine, EngineSpec, Task
+from sg_train.model.embeddings import Model
+
+_LARGEST_BLOCK = 500_000  # words
+
+
+def is_interpreted() -> bool:
+    """Return whether Triton is asked to run kernels in Python, for tests."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _why_not(config: Config) -> str | None:
+    device = config.training.device.partition(":")[0]
+    if device != "cuda" and not is_interpreted():
+        return (
+            f"training.device={config.training.device}: the triton engine needs a "
+            "CUDA device"
+        )
+    if find_spec("triton") is None:
+        return (
+            "training.engine=triton: Triton is not installed; it comes with torch's "
+            "builds for CUDA"
+        )
+    if config.model.ngrams is not None:
+        return "model.ngrams: the triton engine takes each word's own row only"
+    if config.model.max_norm is not None:
+        return "model.max_norm: the triton engine does not measure rows"
+    if config.model.scale_grad_by_freq:
+        return (
+            "model.scale_grad_by_freq: counts words in a batch, and the triton engine "
+            "has no batches"
+        )
+    return None
+
+
+def _memory(config: Config, vocabulary_size: int) -> dict[str, float]:
+    row = 4.0 * config.model.dimension
+    return {
+        "u and v": 2 * vocabulary_size * row,
+        "a block": 2 * 40.0 * _LARGEST_BLOCK,
+    }
+
+
+def _build(task: Task) -> tuple[Model, Engine]:
+    from sg_train.engines.triton.engine import build  # noqa: PLC0415 (loads torch)
+
+    return build(task)
+
+
+SPEC = EngineSpec(
+    name="triton",
+    why_not=_why_not,
+    windows_per_step=lambda config: config.training.batch_size,
+    threads=lambda _: 1,
+    memory=_memory,
+    build=_build,
+    compiling="compiling the kernel for this GPU",
+)
