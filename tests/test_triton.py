@@ -5,6 +5,8 @@ tests/conftest.py chooses the interpreter before Triton is imported.
 
 import subprocess
 import sys
+import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +20,10 @@ from hypothesis import strategies as st
 from sg_train.blocks import Block, BlockRef
 from sg_train.config import Config
 from sg_train.engines import triton as triton_engine
-from sg_train.engines.base import BlockResult, Frozen
+from sg_train.engines.autograd import AutogradEngine
+from sg_train.engines.base import BlockResult, Engine, Frozen
+from sg_train.engines.distributed.engine import DistributedEngine
+from sg_train.engines.distributed.exchange import Exchange
 from sg_train.engines.reference import take_steps
 from sg_train.engines.selection import choose_engine
 from sg_train.engines.triton import engine as compiled
@@ -27,9 +32,11 @@ from sg_train.engines.triton.kernel import draw_negatives, find_contexts
 from sg_train.errors import SettingsError
 from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import NO_WORD, SamplingPlan, Windows, draw_windows
+from sg_train.system.ranks import Ranks
 from sg_train.training.train import train
-from tests.building import Rates, make_plan
+from tests.building import Rates, expect_touches, make_plan
 from tests.conftest import untraced
+from tests.local_ranks import on_ranks
 
 HAS_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if HAS_GPU else "cpu"
@@ -215,6 +222,55 @@ def drawn(plan: SamplingPlan, ids, offsets, ref: BlockRef):
         contexts[:, : 2 * plan.window].cpu().numpy(),
         targets[:, : 1 + plan.negatives].cpu().numpy(),
     )
+
+
+# --- with other ranks --------------------------------------------------------------
+
+
+INTERPRETER = threading.Lock()  # its state is global, and ranks are threads here
+
+
+class OneAtATime(TritonEngine):
+    def _launch(self, *arguments, **options):
+        with INTERPRETER:
+            return super()._launch(*arguments, **options)
+
+
+def shared(ranks: Ranks, name: str) -> list[np.ndarray]:
+    """Train on two blocks an epoch with other ranks; return the weights."""
+    plan, counts = a_plan(), np.arange(SIZE, 0, -1)
+    model = SkipGram(SIZE, 7, u_range=2.0, v_range=2.0, seed=1)
+    if name == "triton":
+        model = model.to(DEVICE)
+        engine: Engine = OneAtATime(model, read_block, plan, FALLING, in_flight=1)
+    else:
+        engine = AutogradEngine(
+            model, read_block, plan, FALLING, batch_size=1, loader_workers=0
+        )
+    touches = expect_touches(counts, window=3, negatives=4, subsample=0.1)
+    several = DistributedEngine(
+        engine,
+        ranks,
+        Exchange(model, ranks, touches, frequent_rows=4),
+        FALLING,
+        lambda _: 24,
+        round_words=24,
+        threads=1,
+    )
+    refs = [BlockRef(epoch, block) for epoch in range(2) for block in range(2)]
+    assert len(list(several.train(refs))) == len(refs)
+    return [weight.detach().cpu().numpy() for weight in model.parameters()]
+
+
+@pytest.mark.skipif(HAS_GPU, reason="two ranks need two GPUs with nccl")
+def test_ranks_share_their_changes_as_with_the_autograd_engine() -> None:
+    of_triton, of_autograd = (
+        on_ranks(2, partial(shared, name=name)) for name in ("triton", "autograd")
+    )
+    for matrix, again in zip(*of_triton, strict=True):
+        assert np.array_equal(matrix, again)
+    for matrix, expected in zip(of_triton[0], of_autograd[0], strict=True):
+        np.testing.assert_allclose(matrix, expected, atol=1e-5)
 
 
 # --- as part of a run --------------------------------------------------------------
