@@ -28,6 +28,7 @@ collect_ignore = [] if find_spec("triton") else ["test_triton.py"]
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("new", deadline=None)
 settings.load_profile(os.environ.get("SG_TRAIN_EXAMPLES_ARE", "same"))
+IS_SOAK = os.environ.get("SG_TRAIN_EXAMPLES_ARE") == "new"
 
 
 TINY = [

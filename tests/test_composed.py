@@ -14,6 +14,7 @@ from sg_train.sampling.windows import SamplingPlan, Windows, draw_windows
 from sg_train.vectors.ngrams import Ngrams, WordRows
 from tests import building
 from tests.building import Rates, fused_engine
+from tests.conftest import IS_SOAK
 
 # Words without n-grams, with one n-gram twice, of one letter, of other scripts.
 WORDS = ["a", "anana", "banana", "é", "ñandú", "東京", "x", "Москва", "ab", "bananas"]
@@ -76,7 +77,7 @@ def rates_of(windows: Windows, place: BlockRef) -> list[float]:
     return [FALLING.line(place)(int(at)) for at in windows.positions]
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("lanes", [4, 8, 16] if IS_SOAK else [16])
 @pytest.mark.parametrize("ngrams", NGRAMS, ids=str)
 def test_the_kernel_trains_copies_of_the_words_in_reach(
     lanes: int, ngrams: Ngrams

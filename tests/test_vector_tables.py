@@ -29,7 +29,7 @@ def with_counts() -> WordVectors:
     return WordVectors(
         [*vectors.words[:-1], "new york"],
         vectors.matrix,
-        counts=np.arange(len(vectors), 0, -1),
+        counts=np.arange(len(vectors), 0, -1) + 2**53,  # more than floats can hold
     )
 
 

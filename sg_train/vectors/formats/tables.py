@@ -42,6 +42,7 @@ _NUMBERS_AT_ONCE = 1 << 20
 _MOST_THREADS = 8
 _TYPES = {"float32": pa.float32(), "float16": pa.float16(), "int8": pa.int8()}
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+_COUNT_IN_TEXT = pa.decimal128(38, 6)
 _BLOCK_BYTES = 1 << 24  # read at once; a line must fit
 
 
@@ -201,8 +202,8 @@ def load_csv(file: IO[bytes], path: Path) -> VectorTable:
     Raises:
         VectorsError: the file is damaged or has other columns.
     """
-    # pandas writes counts as 3.0 if one is missing.
-    types = {"word": pa.string(), "vector": pa.string(), "count": pa.float64()}
+    # pandas writes counts as 3.0 if one is missing; floats would round large ones.
+    types = {"word": pa.string(), "vector": pa.string(), "count": _COUNT_IN_TEXT}
     convert = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
 
     def read() -> pa.Table:
