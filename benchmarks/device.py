@@ -3,17 +3,17 @@
     python -m benchmarks.device --minutes 8 --json out.json [--text TEXT]
         [--similarity FILE ...] [--analogies FILE ...]
 
-The results are saved after each step, so that a run that is cut off leaves what it has:
+Each result is saved at once, so that a run that is cut off keeps what it has:
 
 machine    what the machine is
 tests      the tests of the triton engine, compiled, and all tests marked `gpu`
 equality   how far the triton engine is from the float64 reference, one window at a time
 limits     what the card can do at most: bytes/s copied, and rows/s added to at random
 speed      words/s of each engine, for vocabularies of 70,000 and 1,000,000 words
-quality    with a text: scores after training by each engine
+quality    with a text: scores of fused, and of triton by windows in flight
 
 A step that fails is recorded as such, and the next one begins. The text that `speed`
-trains on is drawn: the word of rank r has a share of 1 / (r + 2.7).
+trains on is drawn: the word of rank r has a share in proportion to 1 / (r + 2.7).
 """
 
 import argparse
@@ -47,7 +47,7 @@ THREADS = (1, 2, 4, 8, 16)
 IN_FLIGHT = (64, 256, 512, 1024, 2048, 4096)
 ROUNDS = 3
 EQUAL_WORDS = 2000
-ROWS = 1 << 20  # of a card's limits
+ROWS = 1 << 20  # copied and added in `limits`
 
 
 class Results:

@@ -1,10 +1,10 @@
-"""What windows in flight cost, simulated without a GPU: scores by their number.
+"""How the number of windows in flight changes scores, simulated without a GPU.
 
     python -m benchmarks.in_flight TEXT --similarity FILE ... --analogies FILE ...
 
 The triton engine trains W stretches of a block at once. Here, one window of each of W
 stretches is a mini-batch of the autograd engine: all read the same weights before any
-moves them. A GPU reads newer weights where it can, so this is the worst case.
+moves them. A GPU mostly reads newer weights, so this is close to the worst case.
 """
 
 import argparse

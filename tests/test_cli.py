@@ -333,7 +333,7 @@ def test_a_grid_is_trained_in_shares_compared_and_drawn(
         ("plot runs/r --x model.dimension -o p.png", "--x, --y: give both"),
         (
             "plot runs/r --curves --y loss -o p.png",
-            "--curves and --x: cannot be combined",
+            "--curves and --y: cannot be combined",
         ),
         (
             "plot runs/r --x a --y b --words w1 -o p.png",

@@ -37,7 +37,7 @@ def test_a_run_whose_text_cannot_be_sampled_is_refused(settings) -> None:
     plain = settings.with_settings({"sampling.bootstrap": False, "training.epochs": 1})
     own = plain.with_settings({"training.engine": "autograd"})
     train(own, "own", model=Mine)
-    with pytest.raises(SettingsError, match="own: trained the model .*Mine"):
+    with pytest.raises(SettingsError, match="own: trained with its own model .*Mine"):
         train_samples("own", [1])
     run = train(plain, "run")
     shutil.rmtree("corpora")

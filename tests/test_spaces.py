@@ -163,8 +163,10 @@ def test_samples_show_what_is_noise(sg_train: Command) -> None:
     assert all(-1 <= row["within"] <= 1 for row in rows)
     assert "spread" not in rows[0]
     message = sg_train.refused("shift", "early", "late", "--samples", 1)
-    assert "--samples 1: give at least 2" in message
+    assert "--samples 1: shows no difference; give at least 2" in message
     Run("late").vectors.save("late.vec")
-    assert "one run a side" in sg_train.refused(
-        "shift", "early", "late.vec", "--samples", 2
+    message = sg_train.refused("shift", "early", "late.vec", "--samples", 2)
+    assert "--samples: late.vec is not a run" in message
+    assert "--samples: give one run a side" in sg_train.refused(
+        "shift", "a-1", "a-2", "b-1", "--samples", 2
     )

@@ -184,8 +184,8 @@ def plot(
         typer.Option(
             min=3,
             max=2000,
-            help="Number of words to draw: 120 by default; with --path and --around, 8 "
-            "neighbours in each period.",
+            help="Number of words to draw: 120 by default; with --path and --around, "
+            "of neighbours in each run, 8 by default.",
         ),
     ] = None,
     group: Annotated[
@@ -202,15 +202,16 @@ def plot(
         str | None,
         typer.Option(
             metavar="WORD",
-            help="Draw the way of a word through several runs, such as those of "
-            "periods, among its neighbours instead.",
+            help="Draw the path of a word through several runs, such as those of "
+            "periods, among its neighbours.",
         ),
     ] = None,
     around: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
-            help="Draw a word and its neighbours in each of several runs instead.",
+            help="Draw a word and its neighbours in each of several runs, one panel "
+            "per run.",
         ),
     ] = None,
     curves: Annotated[
@@ -233,7 +234,7 @@ def plot(
     strict: Strict = False,
     matrix: MatrixOption = None,
 ) -> None:
-    """Draw a map of words, a word's path, training curves, or a figure of many runs.
+    """Draw a map of words, a word's path, curves, or a figure of many runs.
 
     If --words is not given, the map shows frequent words with long vectors, which tend
     to be content words. Words without a vector are named at the end, and the exit code
@@ -241,7 +242,9 @@ def plot(
     """
     from sg_train.reports.drawing import check_picture, save_figure
 
-    kind = _kind_of_picture(path=path, around=around, curves=curves or None, x=x or y)
+    kind = _kind_of_picture(
+        path=path, around=around, curves=curves or None, x=x, y=y if x is None else None
+    )
     given = {
         "--words": words,
         "--group": group,
@@ -299,6 +302,7 @@ _OPTIONS_OF_PICTURES: dict[str, tuple[str, ...]] = {
     "--around": _OF_PATHS,
     "--curves": (),
     "--x": (),
+    "--y": (),
 }
 
 
@@ -355,7 +359,7 @@ def _plot_path(
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the names of runs or files without what they have in common.
+    """Return the names of runs or files without their common beginning.
 
     >>> _short_names([Path("runs/period-1840"), Path("runs/period-1900")])
     ['1840', '1900']
@@ -451,7 +455,8 @@ def report(
         list[Path] | None,
         typer.Argument(
             metavar="OTHERS",
-            help="Further runs on the same text, to show which neighbours they share.",
+            help="Further runs on the same text, to show in how many of them a "
+            "neighbour is near.",
         ),
     ] = None,
     *,

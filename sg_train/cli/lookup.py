@@ -328,7 +328,8 @@ def similarity(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FIRST SECOND", help="Two words, after further runs to ask as well."
+            metavar="FIRST SECOND",
+            help="Two words; further runs, if any, come before them.",
         ),
     ] = None,
     *,
@@ -373,8 +374,8 @@ def analogy(
         list[str] | None,
         typer.Argument(
             metavar="A B C",
-            help="Three words: a, the word that it relates to, and the word whose "
-            "counterpart to find; after further runs to ask as well.",
+            help="Three words: a, the word that a relates to, and the word whose "
+            "counterpart to find; further runs, if any, come before them.",
         ),
     ] = None,
     *,

@@ -79,8 +79,8 @@ def shift(
         typer.Option(
             min=0,
             max=100,
-            help="Train N runs on bootstrap samples of each run's text first, to tell "
-            "change from noise word by word; 0 or at least 2.",
+            help="Number of bootstrap samples of each text to train on first, to tell "
+            "change from noise word by word: 0, or 2 or more.",
         ),
     ] = 0,
     restrict: AlignOn = None,
@@ -94,20 +94,17 @@ def shift(
     """Show the words whose meaning moved most between two texts.
 
     Columns: word, counts, cosine after alignment (with several runs a side, its spread
-    over runs; with these or --samples, the cosine within a side), local cosine of the
-    neighbourhoods, p, q, a mark if the word is rare, and the nearest words before and
-    after. p is the chance that a word that has not changed moves so far, judged by
-    words of similar frequency; q is the expected share of false discoveries among words
-    with a p no larger.
+    over runs; with these or --samples, within: the mean cosine on the same side), local
+    cosine of the neighbourhoods, p, q, a mark if the word is rare, and the nearest
+    words before and after. p is the chance that a word that has not changed moves so
+    far, judged by words of similar frequency; q is the expected share of false
+    discoveries among words with a p no larger.
     """
     from sg_train.vectors.shift import measure_shift
 
     before, after = _two_sides(paths)
-    if samples and (samples == 1 or len(paths) > 2 or not all(map(is_run, paths))):
-        raise SettingsError(
-            f"--samples {samples}: give at least 2, and one run a side, so that its "
-            "text can be sampled"
-        )
+    if samples:
+        _check_can_be_sampled(samples, paths)
     for path in (*before, *after):
         check_table(out, path, overwrite=overwrite, as_json=as_json)
     asked = None
@@ -136,6 +133,18 @@ def shift(
     show_table(table, out, as_json=as_json, heading=header)
     if absent:
         raise VectorsError(_not_shared(absent))
+
+
+def _check_can_be_sampled(samples: int, paths: Sequence[Path]) -> None:
+    if samples == 1:
+        raise SettingsError("--samples 1: shows no difference; give at least 2")
+    if len(paths) > 2:
+        raise SettingsError("--samples: give one run a side")
+    for path in paths:
+        if path.exists() and not is_run(path):
+            raise SettingsError(
+                f"--samples: {path} is not a run, so there is no text to sample"
+            )
 
 
 def _samples_of(paths: Sequence[Path], count: int) -> "Sides":

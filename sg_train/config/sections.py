@@ -290,7 +290,7 @@ class SamplingConfig(Section):
     bootstrap: bool = Field(
         default=False,
         description="train on as many passages as the corpus has, drawn with "
-        "replacement by the seed, to see what depends on the text drawn",
+        "replacement as the seed decides, to see what depends on the choice of text",
     )
 
 
@@ -413,8 +413,8 @@ class TrainingConfig(Section):
         default=256,
         ge=1,
         le=1_000_000,
-        description="windows per step of the autograd engine; windows that the triton "
-        "engine trains at once; the fused engine takes one",
+        description="windows per step of the autograd engine; windows in flight, at "
+        "most, of the triton engine; the fused engine takes one at a time",
     )
     loader_workers: int = Field(
         default=0,

@@ -77,7 +77,7 @@ def write_labels(
     taken: Sequence[Any] = (),
     **style_of_text: Any,
 ) -> list[str]:
-    """Write names beside points so that none overlap; earlier ones choose first.
+    """Write names beside points so that none overlap; earlier names take precedence.
 
     Args:
         axes: the matplotlib axes, which have their final limits.

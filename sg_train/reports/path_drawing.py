@@ -28,7 +28,7 @@ def draw_path(
     title: str = "",
     labels: Labels = _NO_LABELS,
 ) -> tuple[Any, list[str]]:
-    """Draw a word's way through spaces, among the words that are near in them.
+    """Draw a word's path through spaces, among the words that are near in them.
 
     Neighbours lie where they are on average; their colour shows in which space they
     are near.

@@ -368,7 +368,7 @@ def _same_corpus(
 
 
 def corpus_of(run: RunDirectory) -> EncodedCorpus:
-    """Open the prepared corpus that a run was trained on, or a sample of it.
+    """Open the prepared corpus of a run, whole even if the run used a sample of it.
 
     Raises:
         CorpusError: it is missing, or no longer the same.
@@ -395,8 +395,8 @@ def _sampled(config: Config, corpus: Corpus) -> Corpus:
         )
     if config.vocabulary.extends is not None:
         raise SettingsError(
-            "sampling.bootstrap: cannot be combined with vocabulary.extends, whose "
-            "counts are of other texts, too; set sampling.bootstrap=false"
+            "sampling.bootstrap: cannot be combined with vocabulary.extends, which "
+            "also counts words of other texts; set sampling.bootstrap=false"
         )
     return BootstrapCorpus.draw(
         corpus, config.training.seed, config.vocabulary.min_count

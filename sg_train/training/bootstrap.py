@@ -1,4 +1,4 @@
-"""A bootstrap sample of a corpus: what else the text could have been.
+"""A bootstrap sample of a corpus: passages drawn from it with replacement.
 
 Vectors of a small corpus depend on the documents that happen to be in it, more than on
 the seed (Antoniak and Mimno 2018). Runs on several samples show how much.
@@ -27,9 +27,10 @@ _LEFT_OUT = -1
 class BootstrapCorpus:
     """As many passages as a corpus has, drawn from it with replacement.
 
-    A passage is the sentences that start within a stretch of 1,000 words, or less in
-    texts of less than a million words: neighbouring sentences, which depend on one
-    another, are drawn together. Copies of a sentence lie in the block of the original.
+    A passage consists of the sentences that start within a stretch of 1,000 words, or
+    of fewer in texts of fewer than a million words: neighbouring sentences, which
+    depend on one another, are drawn together. Copies of a sentence lie in the block of
+    the original.
 
     Attributes:
         base: the corpus.
@@ -37,7 +38,7 @@ class BootstrapCorpus:
         vocabulary: the words that occur often enough in the sample.
         block_starts: (blocks + 1,) int64, the position at which each block starts, then
             the number of words.
-        checksum: digest of the corpus and the seed.
+        checksum: digest of the corpus, the seed and min_count.
     """
 
     base: EncodedCorpus
@@ -45,7 +46,7 @@ class BootstrapCorpus:
     vocabulary: Vocabulary
     block_starts: NDArray[np.int64]
     checksum: str
-    _ids: NDArray[np.int32]  # of each word of `base`, here
+    _ids: NDArray[np.int32]  # the sample's id of each word of `base`, or _LEFT_OUT
 
     @classmethod
     def draw(cls, base: EncodedCorpus, seed: int, min_count: int) -> "BootstrapCorpus":

@@ -23,7 +23,7 @@ def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
 
     Args:
         path: a finished run, whose prepared corpus is still there.
-        seeds: of each sample.
+        seeds: one for each sample.
 
     Raises:
         RunError: there is no run, or it is unfinished.
@@ -36,8 +36,8 @@ def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
     own = run.load_record().own
     if own is not None:
         raise SettingsError(
-            f"{path}: trained the {own.kind} {own.name}, which is not at hand; give "
-            "several runs a side instead of samples"
+            f"{path}: trained with its own {own.kind} {own.name}, which cannot be "
+            "loaded here; give several runs a side, not --samples"
         )
     config = run.load_config().with_settings(
         {

@@ -154,7 +154,7 @@ def choose(sweep: SweepConfig) -> Iterator[dict[str, Any]]:
 
 
 def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
-    """Return a name such as `dimension-50_seed-1`; values that fit none are numbered.
+    """Return a name such as `dimension-50_seed-1`; values that do not fit are numbered.
 
     >>> sweep = SweepConfig(values={"model.dimension": ["50", "100"]})
     >>> point_name({"model.dimension": "50"}, sweep)

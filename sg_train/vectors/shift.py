@@ -4,8 +4,8 @@ The spaces are rotated onto the first one. Two measures of a word, its cosine be
 the two sides and how its neighbours changed, are then compared with those of words of
 similar frequency, most of which have not changed: rare words always differ, because
 their vectors are less certain. Where there are several runs on the same text, half of
-what differs between these is taken off first: all of it would be too much, because it
-is uncertain itself (docs/notebook.md has the measurements).
+their similarity is subtracted first: all of it would be too much, because it is itself
+uncertain (docs/notebook.md has the measurements).
 """
 
 import math
@@ -167,7 +167,8 @@ def _noise(
     Returns:
         The mean cosine of n words, NaN for those that no two runs have; then the mean
         of Fisher's values of cosine and local cosine, where such words get the median
-        of the rarest others. None if no side has two runs.
+        of the rarest others. None if no side has two runs, or no word is
+        in two.
     """
     pairs = [pair for side in samples for pair in combinations(side, 2)]
     if not pairs:

@@ -11,11 +11,13 @@ class Condition(NamedTuple):
         column: its name, or a dotted key of JSON lines.
         low: the lowest value; empty if there is none.
         high: the highest value; likewise.
+        is_range: whether values between the two are meant.
     """
 
     column: str
     low: str
     high: str
+    is_range: bool
 
     @classmethod
     def parse(cls, text: str) -> "Condition":
@@ -26,13 +28,13 @@ class Condition(NamedTuple):
         """
         column, _, value = text.partition("=")
         low, dots, high = value.partition("..")
-        return cls(column, low, high if dots else low)
+        return cls(column, low, high if dots else low, bool(dots))
 
     def holds(self, value: Any) -> bool:
         """Return whether a value, of any type, lies within the bounds.
 
-        Values are compared as numbers if they are some, and otherwise as text, of which
-        a bound may be the beginning, as of dates.
+        Values are compared as numbers if they and the bounds are numbers, otherwise as
+        text; a bound of a range may be the beginning of a value, as with dates.
 
         >>> Condition.parse("date=1840..1899-03").holds("1899-03-31")
         True
@@ -50,7 +52,7 @@ class Condition(NamedTuple):
         return low <= number <= high
 
     def _holds_for_text(self, text: str) -> bool:
-        if self.low == self.high:
+        if not self.is_range:
             return text == self.low
         return text >= self.low and (
             not self.high or text[: len(self.high)] <= self.high
@@ -63,7 +65,7 @@ class Conditions:
     def __init__(self, texts: Sequence[str]) -> None:
         """Read the conditions; see `Condition.parse`."""
         self._all = [Condition.parse(text) for text in texts]
-        self.found = 0  # rows that were read
+        self.found = 0  # rows for which all held
 
     @property
     def columns(self) -> list[str]:

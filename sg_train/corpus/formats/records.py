@@ -35,7 +35,7 @@ def read_jsonl(
     """Yield the fields of each record: text, or lists of items.
 
     A dotted key names a field inside another. A record may lack a field, but not every
-    record. Records for which the conditions do not hold are passed over.
+    record. Records for which the conditions do not hold are left out.
 
     Raises:
         CorpusError: a line is not a JSON object, a field has another type, or no record

@@ -71,7 +71,7 @@ class TritonEngine:
         self._free = [self._on_device(rows.astype(np.int8)) for rows in free]
 
     def compile(self) -> None:
-        """Compile the kernels by training on a word, which has no window."""
+        """Compile the kernels by training on one word, which has no contexts."""
         one = Block(np.zeros(1, dtype=np.int32), np.array([0, 1]))
         for is_frozen in {False, self._frozen is not None}:
             self._launch(one, BlockRef(0, 0), RateLine(0.0, 0.0), is_frozen=is_frozen)

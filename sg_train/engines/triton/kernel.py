@@ -1,11 +1,11 @@
 """The training step on a GPU, in Triton.
 
 M  contexts of a window, padded       T  its targets, padded: the centre, K negatives
-D  dimension, padded to a power of 2  W  windows in flight: programs that run at once
+D  dimension, padded to a power of 2  W  windows in flight, one per program
 
-A program takes one stretch of a block window by window, so what it reads of rare words
-is its own latest work; only rows that several programs need at the same moment are read
-before the moves of the others arrive. The steps of a window are those on the CPU:
+A program takes one stretch of a block window by window, so it reads the rows of rare
+words as it last left them; only rows that several programs need at the same moment may
+be read before the moves of the others arrive. A window's steps are those on the CPU:
 
     1. dots     x = u . v                       one product of (M, D) and (D, T)
     2. slopes   y = -x for the centre, x for negatives
@@ -223,7 +223,7 @@ def train_windows(
         )
         targets = draw_negatives(negative_key, table, size, position, centre, K, T)
         is_target = targets >= 0
-        # Loads pass by the first cache, which the moves of other programs do not reach.
+        # Loads bypass the L1 cache, which the moves of other programs do not reach.
         u_at = u + contexts[:, None] * dimension + columns[None, :]
         v_at = v + targets[:, None] * dimension + columns[None, :]
         u_mask = is_context[:, None] & is_column[None, :]
