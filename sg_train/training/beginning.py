@@ -459,7 +459,7 @@ def _gives_the_same(corpus: Corpus) -> bool:
             )
         except CorpusError:  # a file is missing, so the content cannot be compared
             return False
-        return again.checksum == corpus.checksum
+        return again.checksum == corpus.meta.checksum
 
 
 def _with_corpus_settings(config: Config, corpus: Corpus) -> Config:
