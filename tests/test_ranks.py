@@ -20,6 +20,7 @@ from sg_train.runs.directory import RunDirectory
 from sg_train.runs.metrics import load_metrics
 from sg_train.system.launch import launched
 from sg_train.system.ranks import Ranks, open_ranks
+from sg_train.training.beginning import corpus_of
 from sg_train.training.train import train
 from tests.conftest import untraced
 
@@ -315,3 +316,5 @@ def test_each_rank_can_have_a_text_of_its_own(text: Path) -> None:
     said = re.findall("^sg-train: (.*)", done.stderr, re.MULTILINE)
     missing = Path("part-2.txt").absolute()
     assert said == [f"rank 2: {missing}: no such file or directory"]
+    with pytest.raises(CorpusError, match="only one of the shards that run was"):
+        corpus_of(RunDirectory(Path("run")))

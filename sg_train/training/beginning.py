@@ -371,11 +371,16 @@ def corpus_of(run: RunDirectory) -> EncodedCorpus:
     """Open the prepared corpus of a run, whole even if the run used a sample of it.
 
     Raises:
-        CorpusError: it is missing, or no longer the same.
+        CorpusError: it is missing, a shard, or no longer the same.
     """
     state, _ = checkpoint.load(run.path)
     path = Path(state.corpus["path"])
     corpus = EncodedCorpus.load(path)
+    if corpus.meta.fingerprint.shards is not None:
+        raise CorpusError(
+            f"{path}: only one of the shards that {run.path} was trained on; prepare "
+            "the whole text and train on that"
+        )
     if corpus.checksum != run.load_record().corpus.checksum:
         raise CorpusError(
             f"{path}: no longer the corpus that {run.path} was trained on; prepare the "
