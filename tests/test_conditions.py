@@ -22,8 +22,12 @@ ROWS = [
     ("condition", "inside", "outside"),
     [
         ("year=1840..1899", [1840, "1899", 1850.5, "1899-05-01"], [1839, "1900", "x"]),
-        ("year=..1899", ["-5", 1899], [1900]),
-        ("year=1900..", [1900, "1e4"], [1899.9]),
+        (
+            "year=..1899",
+            ["-5", 1899],
+            [1900, "", " ", "1,850", "1850s", [1850], {"a": 1}],
+        ),
+        ("year=1900..", [1900, "1e4"], [1899.9, "unknown", "", "1899?"]),
         ("year=1900", [1900, "1900.0", 1900.0], [1901, "1900-05-01"]),
         ("date=1840-03..1840-05", ["1840-03-01", "1840-05-31"], ["1840-06-01", "1840"]),
         ("author=Lincoln", ["Lincoln"], ["lincoln", "Lincolns", "", None]),
@@ -83,5 +87,18 @@ def test_where_needs_a_table(sg_train: Command, text: Path) -> None:
     command = ("prepare", text, "--out", "c", "--set")
     line = sg_train.refused(*command, "corpus.where=year=1840")
     assert "read as plain text, so it has no columns for corpus.where" in line
+    for bad in ("year=1840..1850..1860", "year=1840...1850", "year=1899..1840"):
+        assert f"'{bad}' is not" in sg_train.refused(*command, f"corpus.where={bad}")
     line = sg_train.refused(*command, "corpus.where=1840")
     assert "'1840' is not COLUMN=VALUE or COLUMN=LOW..HIGH" in line
+
+
+def test_a_file_without_matching_rows_may_follow_others(sg_train: Command) -> None:
+    Path("t").mkdir()
+    for number, some in enumerate((ROWS[:10], ROWS[10:])):
+        Path(f"t/{number}.jsonl").write_text("\n".join(map(json.dumps, some)))
+    result = sg_train(
+        *("prepare", "t", "--set", "vocabulary.min_count=1", "--out", "c"),
+        *("--set", "corpus.where=year=1840..1841"),
+    )
+    assert result.exit_code == 0, result.stderr

@@ -27,6 +27,8 @@ def test_samples_are_bootstrap_runs_with_the_settings_of_the_run(settings) -> No
         expected = train(plain.with_settings(again), f"again{seed}").vectors
         assert vectors.words == expected.words
         assert np.array_equal(vectors.matrix, expected.matrix)
+    (of_v,) = train_samples("run", [7], "v")
+    assert np.array_equal(of_v.matrix, Run("again7").load("v").matrix)
     # The text is no longer needed, and a sample of a sample is one of the text.
     Path("text.txt").unlink()
     (same,) = train_samples("again7", [7])

@@ -58,6 +58,9 @@ def test_points_are_named_by_what_differs() -> None:
         (["t/1840.txt", "t/1900.txt"], ["1840", "1900"]),
         (["a/text.txt", "b/text.txt", "c"], ["no1", "no2", "c"]),
         (["year=..1899", "year=1900..1944"], ["year-..1899", "year-1900..1944"]),
+        (["e.txt", "x/e.txt.gz", "e"], ["e.txt", "no2", "e"]),
+        (["no2", "x/t.txt", "y/t.txt"], ["no2", "no2-", "no3"]),
+        (["x/no2.txt", "y/"], ["no1", "no2"]),
         (["/", "a" * 41 + " ", "b c.vec.gz"], ["no1", "no2", "b-c.vec"]),
     ],
 )

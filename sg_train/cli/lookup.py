@@ -32,7 +32,7 @@ from sg_train.cli.options import (
     show_table,
     split_known,
 )
-from sg_train.errors import SettingsError
+from sg_train.errors import SettingsError, UnknownWordError
 
 if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
@@ -213,10 +213,8 @@ def _agreed(
     """Return the neighbours that several runs agree on as rows of a table."""
     from sg_train.vectors.agreement import agreed_neighbors
 
-    missing = None
-    for run in runs:
-        words, unknown = split_known(run, words, strict=strict)
-        missing = missing or unknown
+    asked, missing = _known_to_all(runs, [(word,) for word in words], strict=strict)
+    words = [word for (word,) in asked]
     rows: list[dict[str, object]] = [
         {
             "word": word,
@@ -236,11 +234,17 @@ def _known_to_all(
     runs: "list[WordVectors]", asked: list[tuple[str, ...]], *, strict: bool
 ) -> "tuple[list[tuple[str, ...]], SgTrainError | None]":
     """Keep the questions whose words have vectors in all runs."""
-    missing = None
-    for run in runs:
-        asked, unknown = known_questions(run, asked, strict=strict)
-        missing = missing or unknown
-    return asked, missing
+    if len(runs) == 1:
+        return known_questions(runs[0], asked, strict=strict)
+    words = dict.fromkeys(word for question in asked for word in question)
+    unknown = [word for word in words if any(run.get(word) is None for run in runs)]
+    known = [question for question in asked if not {*question} & {*unknown}]
+    if not unknown:
+        return known, None
+    error = UnknownWordError(unknown, runs[0].similar_words)
+    if strict or not known:
+        raise error
+    return known, error
 
 
 def _is_terminal() -> bool:

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and how rows are printed."""
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sg_train.runs.directory import RunDirectory
     from sg_train.vectors.evaluation import Evaluation
     from sg_train.vectors.word_vectors import WordVectors
+
+_LOG = logging.getLogger(__name__)
 
 _MOST_LISTED = 3
 
@@ -196,7 +199,11 @@ def asked_questions(
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], out: Path | None, **how: Any) -> None:
-    """Print rows, or save them to a file in the format of its ending."""
+    """Print rows, or save them to a file in the format of its ending, if any."""
+    if not rows:
+        _LOG.warning("no other word to answer with, so nothing is shown or written")
+        if out is not None:
+            return
     if out is None:
         show(rows, **how)
         return

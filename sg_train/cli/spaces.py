@@ -28,6 +28,7 @@ from sg_train.errors import SettingsError, VectorsError
 from sg_train.wording import listed
 
 if TYPE_CHECKING:
+    from sg_train.choices import Matrix
     from sg_train.vectors.shift import Shift, Sides
     from sg_train.vectors.word_vectors import WordVectors
 
@@ -113,7 +114,7 @@ def shift(
     one, other = (
         [load_vectors(path, matrix) for path in side] for side in (before, after)
     )
-    drawn = _samples_of(paths, samples) if samples else None
+    drawn = _samples_of(paths, samples, matrix) if samples else None
     found = measure_shift(one, other, restrict, min_count, drawn)
     absent: list[str] = []
     rows = list(range(min(top, len(found.words))))
@@ -147,14 +148,14 @@ def _check_can_be_sampled(samples: int, paths: Sequence[Path]) -> None:
             )
 
 
-def _samples_of(paths: Sequence[Path], count: int) -> "Sides":
+def _samples_of(paths: Sequence[Path], count: int, matrix: "Matrix | None") -> "Sides":
     """Train runs on bootstrap samples of the texts of two runs."""
     from sg_train.training.samples import train_samples
 
     before, after = paths
     return (
-        train_samples(before, range(1, count + 1)),
-        train_samples(after, range(count + 1, 2 * count + 1)),
+        train_samples(before, range(1, count + 1), matrix),
+        train_samples(after, range(count + 1, 2 * count + 1), matrix),
     )
 
 

@@ -79,10 +79,20 @@ def _tokenizer(value: str) -> str:
     )
 
 
+def _are_bounds(bounds: str) -> bool:
+    low, dots, high = bounds.partition("..")
+    if not (low or high) or ".." in high or high.startswith("."):
+        return False
+    try:
+        return not (dots and low and high) or float(low) <= float(high)
+    except ValueError:
+        return True
+
+
 def _conditions(values: list[str]) -> list[str]:
     for value in values:
         column, _, bounds = value.partition("=")
-        if not column or not bounds.replace("..", "", 1):
+        if not column or not _are_bounds(bounds):
             raise ValueError(
                 f"{shortened(repr(value))} is not COLUMN=VALUE or COLUMN=LOW..HIGH, "
                 "such as year=1840..1899"

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from sg_train.choices import Matrix
 from sg_train.errors import SettingsError
 from sg_train.runs.directory import RunDirectory
 from sg_train.system.bars import progress_bar
@@ -16,7 +17,9 @@ _LOG = logging.getLogger(__name__)
 _PARTS = 20  # of the bar
 
 
-def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
+def train_samples(
+    path: str | Path, seeds: Iterable[int], matrix: Matrix | None = None
+) -> list[WordVectors]:
     """Train on bootstrap samples of a run's text, in memory.
 
     The settings are the run's own, except for `sampling.bootstrap` and the seed.
@@ -24,6 +27,7 @@ def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
     Args:
         path: a finished run, whose prepared corpus is still there.
         seeds: one for each sample.
+        matrix: which vectors to return; by default those that the run exports.
 
     Raises:
         RunError: there is no run, or it is unfinished.
@@ -44,6 +48,7 @@ def train_samples(path: str | Path, seeds: Iterable[int]) -> list[WordVectors]:
             "corpus.paths": [str(corpus_of(run).path)],
             "corpus.prepared": None,
             "sampling.bootstrap": True,
+            "export.matrix": matrix or run.load_config().export.matrix,
             "evaluation.similarity": [],
             "evaluation.analogies": [],
             "evaluation.stop_on": None,

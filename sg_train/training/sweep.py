@@ -23,6 +23,7 @@ _MOST_POINTS = 10_000
 _PLAIN = re.compile(r"[\w.+-]+")
 _UNFIT = re.compile(r"[^\w.+-]+")
 _ENDING = re.compile(r"(?<=.)\.[A-Za-z]\w*$")
+_NUMBERED = re.compile(r"no\d+-*")
 _LONGEST_NAME = 40  # characters
 
 
@@ -184,15 +185,24 @@ def _shown(value: Any, among: Sequence[Any]) -> str:
     >>> _shown("texts/1840.txt", ["texts/1840.txt", "texts/1900.txt"])
     '1840'
     """
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return value
-    names = [_ENDING.sub("", str(each).rpartition("/")[2]) for each in among]
-    plain = [_UNFIT.sub("-", name) for name in names]
+    plain = [each if _is_plain(each) else _as_name(each) for each in among]
     at = among.index(value)
     is_clear = plain.count(plain[at]) == 1 and len(plain[at]) <= _LONGEST_NAME
-    if isinstance(value, str) and plain[at].strip("-.") and is_clear:
+    is_name = isinstance(value, str) and plain[at].strip("-.") and is_clear
+    if _is_plain(value) or (is_name and not _NUMBERED.fullmatch(plain[at])):
         return plain[at]
-    return f"no{at + 1}"
+    name = f"no{at + 1}"
+    while name in among:
+        name += "-"
+    return name
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def _as_name(value: Any) -> str:
+    return _UNFIT.sub("-", _ENDING.sub("", str(value).rpartition("/")[2]))
 
 
 def sweep_of(

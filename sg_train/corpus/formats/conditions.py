@@ -1,7 +1,10 @@
 """Which rows of a table are read: those whose columns have given values."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+_DATE = re.compile(r"\d+-\d")
 
 
 class Condition(NamedTuple):
@@ -39,19 +42,25 @@ class Condition(NamedTuple):
         >>> Condition.parse("date=1840..1899-03").holds("1899-03-31")
         True
         """
-        if value is None:
+        if value is None or isinstance(value, list | dict | bytes):
             return False
         text = str(value).lower() if isinstance(value, bool) else str(value)
         bounds = [bound for bound in (self.low, self.high) if bound]
         try:
-            number, *limits = map(float, (text, *bounds))
+            limits = [*map(float, bounds)]
         except ValueError:
             return self._holds_for_text(text)
+        try:
+            number = float(text)
+        except ValueError:  # a date may begin with a year
+            return _DATE.match(text) is not None and self._holds_for_text(text)
         low = limits[0] if self.low else number
         high = limits[-1] if self.high else number
         return low <= number <= high
 
     def _holds_for_text(self, text: str) -> bool:
+        if not text.strip():
+            return False
         if not self.is_range:
             return text == self.low
         return text >= self.low and (

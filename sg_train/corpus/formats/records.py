@@ -42,7 +42,7 @@ def read_jsonl(
             has a field.
     """
     fields = fields or (DEFAULT_FIELD,)
-    found, known = False, dict[str, None]()
+    found, known, before = False, dict[str, None](), where.found
     for number, record in _records(stream, name):
         if not where.hold(partial(_inside, record)):
             continue
@@ -57,7 +57,7 @@ def read_jsonl(
             yield value
         if not found and number <= _LINES_SHOWN:
             known.update(dict.fromkeys(record))
-    if not found and (where.found or not where.columns):
+    if not found and (where.found > before or not where.columns):
         raise CorpusError(
             f"{name}: no record has a value for {listed(list(fields), 9)}; set "
             f"corpus.field to one of {listed(list(known), 20)}"
