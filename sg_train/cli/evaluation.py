@@ -405,7 +405,7 @@ def _plot_map(
     asked += [word for of_group in grouped.values() for word in of_group]
     missing = None
     if asked:
-        chosen, missing = split_known(loaded, asked, strict=strict)
+        chosen, missing = split_known([loaded], asked, strict=strict)
         if missing and len(chosen) < LEAST_WORDS:
             raise missing
     else:

@@ -32,7 +32,7 @@ from sg_train.cli.options import (
     show_table,
     split_known,
 )
-from sg_train.errors import SettingsError, UnknownWordError
+from sg_train.errors import SettingsError
 
 if TYPE_CHECKING:
     from sg_train.errors import SgTrainError
@@ -111,7 +111,7 @@ def neighbors(
         return
     known, missing = None, None
     if chosen is not None:
-        known, missing = split_known(loaded, chosen, strict=strict)
+        known, missing = split_known([loaded], chosen, strict=strict)
     if known is not None and (together or not (file or out or wide)):
         rows = _rows_of(loaded, known, top, restrict, named, together=together)
         show_table(rows, out, as_json=as_json, heading=header)
@@ -213,8 +213,7 @@ def _agreed(
     """Return the neighbours that several runs agree on as rows of a table."""
     from sg_train.vectors.agreement import agreed_neighbors
 
-    asked, missing = _known_to_all(runs, [(word,) for word in words], strict=strict)
-    words = [word for (word,) in asked]
+    words, missing = split_known(runs, words, strict=strict)
     rows: list[dict[str, object]] = [
         {
             "word": word,
@@ -228,23 +227,6 @@ def _agreed(
         for found in agreed_neighbors(runs, word, top, restrict=restrict)
     ]
     return rows, missing
-
-
-def _known_to_all(
-    runs: "list[WordVectors]", asked: list[tuple[str, ...]], *, strict: bool
-) -> "tuple[list[tuple[str, ...]], SgTrainError | None]":
-    """Keep the questions whose words have vectors in all runs."""
-    if len(runs) == 1:
-        return known_questions(runs[0], asked, strict=strict)
-    words = dict.fromkeys(word for question in asked for word in question)
-    unknown = [word for word in words if any(run.get(word) is None for run in runs)]
-    known = [question for question in asked if not {*question} & {*unknown}]
-    if not unknown:
-        return known, None
-    error = UnknownWordError(unknown, runs[0].similar_words)
-    if strict or not known:
-        raise error
-    return known, error
 
 
 def _is_terminal() -> bool:
@@ -355,7 +337,7 @@ def similarity(
     asked = asked_questions(words or (), file, 2, "FIRST SECOND")
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     spaces = [load_vectors(run, matrix) for run in runs]
-    pairs, missing = _known_to_all(spaces, asked, strict=strict)
+    pairs, missing = known_questions(spaces, asked, strict=strict)
     rows = [
         {"first": one, "second": other, "cosine": found.cosine}
         | ({"spread": found.spread, "runs": len(runs)} if len(runs) > 1 else {})
@@ -406,7 +388,7 @@ def analogy(
     asked = asked_questions(words or (), file, 3, "A B C")
     check_table(out, vectors, overwrite=overwrite, as_json=as_json)
     spaces = [load_vectors(run, matrix) for run in runs]
-    questions, missing = _known_to_all(spaces, asked, strict=strict)
+    questions, missing = known_questions(spaces, asked, strict=strict)
 
     def answers(question: tuple[str, str, str]) -> Iterator[dict[str, object]]:
         if len(spaces) == 1:

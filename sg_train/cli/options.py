@@ -141,32 +141,35 @@ def load_labels(path: Path | None) -> "Labels":
 
 
 def split_known(
-    vectors: "WordVectors", words: Sequence[str], *, strict: bool
+    spaces: "Sequence[WordVectors]", words: Sequence[str], *, strict: bool
 ) -> tuple[list[str], "SgTrainError | None"]:
-    """Split words into those with a vector and an error that names the others.
+    """Split words into those with a vector in all spaces and an error for the others.
 
     The error is raised at once if `strict`, or if no word has a vector; otherwise it is
     for the caller to raise after it has done its work.
     """
     from sg_train.errors import UnknownWordError
 
-    found = {word: vectors.get(word) is not None for word in words}
+    found = {word: all(x.get(word) is not None for x in spaces) for word in words}
     known = [word for word in words if found[word]]
     unknown = [word for word in found if not found[word]]
     if not unknown:
         return known, None
-    error = UnknownWordError(unknown, vectors.similar_words)
+    error = UnknownWordError(unknown, spaces[0].similar_words)
     if strict or not known:
         raise error
     return known, error
 
 
 def known_questions(
-    vectors: "WordVectors", questions: Sequence[tuple[str, ...]], *, strict: bool
+    spaces: "Sequence[WordVectors]",
+    questions: Sequence[tuple[str, ...]],
+    *,
+    strict: bool,
 ) -> tuple[list[tuple[str, ...]], "SgTrainError | None"]:
     """Keep the questions whose words all have vectors; see `split_known`."""
     words = dict.fromkeys(word for question in questions for word in question)
-    known, missing = split_known(vectors, list(words), strict=strict)
+    known, missing = split_known(spaces, list(words), strict=strict)
     have_vectors = frozenset(known)
     answered = [words for words in questions if have_vectors.issuperset(words)]
     if missing and not answered:

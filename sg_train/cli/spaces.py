@@ -101,6 +101,7 @@ def shift(
     far, judged by words of similar frequency; q is the expected share of false
     discoveries among words with a p no larger.
     """
+    from sg_train.vectors.alignment import shared_words
     from sg_train.vectors.shift import measure_shift
 
     before, after = _two_sides(paths)
@@ -114,6 +115,7 @@ def shift(
     one, other = (
         [load_vectors(path, matrix) for path in side] for side in (before, after)
     )
+    shared_words([*one, *other])  # before hours of training
     drawn = _samples_of(paths, samples, matrix) if samples else None
     found = measure_shift(one, other, restrict, min_count, drawn)
     absent: list[str] = []

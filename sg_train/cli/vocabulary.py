@@ -116,7 +116,7 @@ def vector(
     else:
         asked = [word for (word,) in asked_questions(words or [], file, 1, "WORDS")]
     loaded = load_vectors(vectors, matrix)
-    known, missing = split_known(loaded, asked, strict=strict)
+    known, missing = split_known([loaded], asked, strict=strict)
     rows = loaded[known]
     if as_json:
         show(

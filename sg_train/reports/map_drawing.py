@@ -62,7 +62,7 @@ def draw_map(
         colours = [colour_of(cluster) for cluster in word_map.clusters.tolist()]
         axes.scatter(*word_map.places.T, s=_POINT, c=colours, linewidths=0)
         axes.margins(0.06)
-        legend = _add_legend(axes, word_map, labels)
+        legend = add_legend(axes, legend_of(word_map, labels), 3 * _POINT, 4)
         names = [labels.name(word) for word in word_map.words]
         taken = [legend] if legend else []
         left_out = write_labels(axes, word_map.places, names, colours, taken)
@@ -75,7 +75,6 @@ def write_labels(
     names: Sequence[str],
     colours: Sequence[str],
     taken: Sequence[Any] = (),
-    **style_of_text: Any,
 ) -> list[str]:
     """Write names beside points so that none overlap; earlier names take precedence.
 
@@ -85,22 +84,22 @@ def write_labels(
         names: n texts.
         colours: n colours.
         taken: matplotlib artists that labels must not cover.
-        style_of_text: as for matplotlib's `Axes.text`.
 
     Returns:
         The names that did not fit.
     """
     figure = axes.figure
     figure.canvas.draw()
-    placed: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9}
     texts = [
         axes.text(
             0,
             0,
             printable(name),
             color=colour,
+            ha="center",
+            va="center",
+            fontsize=9,
             parse_math=False,
-            **{**placed, **style_of_text},
         )
         for name, colour in zip(names, colours, strict=True)
     ]
@@ -142,20 +141,28 @@ def legend_of(word_map: WordMap, labels: Labels = _NO_LABELS) -> list[tuple[str,
     return titles if len(titles) > 1 else []
 
 
-def _add_legend(axes: Any, word_map: WordMap, labels: Labels) -> Any:
-    """Explain the colours below the map, if there are several."""
-    titles = legend_of(word_map, labels)
+def add_legend(
+    axes: Any, titles: Sequence[tuple[str, str]], size: float, columns: int
+) -> Any:
+    """Explain colours below the axes, and return the legend; None without any.
+
+    Args:
+        axes: the matplotlib axes.
+        titles: each colour and what it stands for.
+        size: of the points, in square points.
+        columns: of the legend, at most.
+    """
     if not titles:
         return None
     points = [
-        axes.scatter([], [], s=3 * _POINT, c=colour, label=f" {printable(name)}")
+        axes.scatter([], [], s=size, c=colour, label=f" {printable(name)}")
         for colour, name in titles
     ]
     legend = axes.legend(
         handles=points,
         loc="upper left",
         bbox_to_anchor=(0, 0),
-        ncols=min(4, len(points)),
+        ncols=min(columns, len(points)),
         frameon=False,
         fontsize=9,
         handletextpad=0.1,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sg_train.reports.drawing import PALETTE, new_figure, plain_legend, style
+from sg_train.reports.drawing import PALETTE, new_figure, style
 from sg_train.reports.labels import Labels
-from sg_train.reports.map_drawing import write_labels
+from sg_train.reports.map_drawing import add_legend, write_labels
 from sg_train.vectors.paths import WordPath
 from sg_train.wording import printable
 
@@ -63,7 +63,7 @@ def draw_path(
             )
         axes.scatter(*way.T, s=2 * _POINT, c=_WORD, zorder=3)
         axes.margins(0.12)
-        legend = _add_legend(axes, path, names)
+        legend = add_legend(axes, _legend_of(path, names), 2 * _POINT, 2)
         ways = [f"{word} {names[stop]}" for stop in stops.tolist()]
         left_out = write_labels(
             axes,
@@ -119,7 +119,7 @@ def draw_neighborhoods(
             axes.margins(0.12)
             shown = [labels.name(word) for word in (path.word, *near)]
             contents.append((axes, places, shown, colours))
-        _add_legend(contents[-1][0], path, names)
+        add_legend(contents[-1][0], _legend_of(path, names), 2 * _POINT, 2)
         for content in contents:
             left_out += write_labels(*content)
     return figure, left_out
@@ -141,28 +141,14 @@ def _colour(path: WordPath, word: str) -> str:
     return _SEVERAL if len(spaces) > 1 else PALETTE[spaces[0] % len(PALETTE)]
 
 
-def _add_legend(axes: Any, path: WordPath, names: Sequence[str]) -> Any:
-    """Explain below the picture where the words of each colour are near."""
+def _legend_of(path: WordPath, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each colour, and where its words are near, in the order of the spaces."""
     shown = [(_colour(path, word), _spaces_of(path, word)) for word in path.words]
     titles = {
-        colour: f"near in {printable(names[spaces[0]])}"
+        colour: f"near in {names[spaces[0]]}"
         for colour, spaces in sorted(shown, key=lambda each: each[1])
         if len(spaces) == 1
     }
     if any(len(spaces) > 1 for _, spaces in shown):
         titles[_SEVERAL] = "near in several"
-    points = [
-        axes.scatter([], [], s=2 * _POINT, c=colour, label=f" {title}")
-        for colour, title in titles.items()
-    ]
-    legend = axes.legend(
-        handles=points,
-        loc="upper left",
-        bbox_to_anchor=(0, 0),
-        ncols=min(2, len(points)),
-        frameon=False,
-        fontsize=9,
-        handletextpad=0.1,
-    )
-    plain_legend(legend)
-    return legend
+    return [*titles.items()]

@@ -166,7 +166,12 @@ def point_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
 
 def _earlier_name(settings: dict[str, Any], sweep: SweepConfig) -> str:
     """Return the name that earlier versions gave to a point."""
-    return ",".join(f"{name}={value}" for name, value in _fields(settings, sweep))
+    return ",".join(
+        f"{name}={value if _is_plain(value) else _number(value, sweep.values[key])}"
+        for (name, _), (key, value) in zip(
+            _fields(settings, sweep), settings.items(), strict=True
+        )
+    )
 
 
 def _fields(settings: dict[str, Any], sweep: SweepConfig) -> list[tuple[str, str]]:
@@ -191,10 +196,14 @@ def _shown(value: Any, among: Sequence[Any]) -> str:
     is_name = isinstance(value, str) and plain[at].strip("-.") and is_clear
     if _is_plain(value) or (is_name and not _NUMBERED.fullmatch(plain[at])):
         return plain[at]
-    name = f"no{at + 1}"
+    name = _number(value, among)
     while name in among:
         name += "-"
     return name
+
+
+def _number(value: Any, among: Sequence[Any]) -> str:
+    return f"no{among.index(value) + 1}"
 
 
 def _is_plain(value: Any) -> bool:
