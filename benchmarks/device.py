@@ -17,6 +17,7 @@ trains on is drawn: the word of rank r has a share in proportion to 1 / (r + 2.7
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -46,6 +47,8 @@ VOCABULARIES = (70_000, 1_000_000)
 THREADS = (1, 2, 4, 8, 16)
 IN_FLIGHT = (64, 256, 512, 1024, 2048, 4096)
 ROUNDS = 3
+SECONDS = 1.5  # of each round
+TOKENS, BLOCKS = 20_000_000, 80
 EQUAL_WORDS = 2000
 ROWS = 1 << 20  # copied and added in `limits`
 
@@ -129,11 +132,13 @@ def describe() -> Iterator[tuple[str, Any]]:
 
 
 def tests(seconds: float) -> Iterator[tuple[str, Any]]:
+    # pytest-benchmark, where it is installed, refuses several processes.
+    how = ["-n", "4", "-p", "no:benchmark"]
     for name, arguments in (
         ("triton", ["tests/test_triton.py"]),
         ("gpu", ["tests", "-m", "gpu"]),
     ):
-        command = [sys.executable, "-m", "pytest", "-q", *arguments]
+        command = [sys.executable, "-m", "pytest", "-q", *how, *arguments]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=seconds
@@ -217,7 +222,7 @@ def build(name: str, text: Text, *, threads: int = 1, batch_size: int = 256) -> 
 
 
 def speed_of(vocabulary: int) -> Iterator[tuple[str, Any]]:
-    yield from speed(of_zipf(vocabulary))
+    yield from speed(of_zipf(vocabulary, TOKENS, BLOCKS))
 
 
 def speed(text: Text) -> Iterator[tuple[str, Any]]:
@@ -253,17 +258,24 @@ def speed(text: Text) -> Iterator[tuple[str, Any]]:
 
 def words_per_second(engine: Any, text: Text) -> tuple[list[float], float]:
     """Train on the text again and again; return speeds, and the last mean loss."""
-    refs = [BlockRef(0, number) for number in range(text.blocks)]
-    list(engine.train(iter(refs[:2])))
+    list(engine.train(iter([BlockRef(0, 0), BlockRef(0, 1)])))
     speeds, loss = [], float("nan")
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        results = list(engine.train(iter(refs)))
+        results = list(engine.train(until(began + SECONDS, text.blocks)))
         seconds = time.perf_counter() - began
         speeds.append(sum(result.words for result in results) / seconds)
         pairs = sum(result.pairs for result in results)
         loss = sum(result.loss for result in results) / max(1, pairs)
     return speeds, loss
+
+
+def until(end: float, blocks: int) -> Iterator[BlockRef]:
+    """Yield blocks, epoch after epoch, until a time."""
+    for number in itertools.count():
+        if time.perf_counter() > end:
+            return
+        yield BlockRef(*divmod(number, blocks))
 
 
 def quality(text: Path, tested: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -46,15 +46,15 @@ def of_corpus(path: Path) -> Text:
     return Text(corpus.vocabulary.counts, corpus.block, blocks)
 
 
-def of_zipf(vocabulary: int, tokens: int = 2_000_000) -> Text:
+def of_zipf(vocabulary: int, tokens: int = 2_000_000, blocks: int = 20) -> Text:
     """Draw a text in which the word of rank r has a share of 1 / (r + 2.7)."""
     shares = 1 / (np.arange(vocabulary) + 2.7)
     shares /= shares.sum()
     counts = np.maximum(5, shares * 1e9).astype(np.int64)
     ids = np.random.default_rng(0).choice(vocabulary, tokens, p=shares)
-    parts = ids.astype(np.int32).reshape(20, -1)
+    parts = ids.astype(np.int32).reshape(blocks, -1)
     offsets = np.append(np.arange(0, parts.shape[1], 50), parts.shape[1])
-    return Text(counts, lambda i: Block(parts[i], offsets), 20)
+    return Text(counts, lambda i: Block(parts[i], offsets), blocks)
 
 
 def peak() -> float:

@@ -36,5 +36,5 @@ OnBadRows = Literal["strict", "replace", "skip"]
 
 # Each is a module of sg_train.engines; `auto` takes the first that can do what the
 # settings ask for.
-EngineName = Literal["fused", "autograd", "triton"]
+EngineName = Literal["fused", "triton", "autograd"]
 EngineChoice = Literal["auto", EngineName]

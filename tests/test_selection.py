@@ -12,7 +12,6 @@ from sg_train.errors import SettingsError
         ({}, "fused"),
         ({"training.engine": "fused"}, "fused"),
         ({"training.engine": "autograd"}, "autograd"),
-        ({"training.device": "cuda"}, "autograd"),
         ({"model.max_norm": 1.0}, "autograd"),
         ({"model.scale_grad_by_freq": True}, "autograd"),
     ],

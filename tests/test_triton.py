@@ -29,7 +29,7 @@ from sg_train.engines.selection import choose_engine
 from sg_train.engines.triton import engine as compiled
 from sg_train.engines.triton.engine import TritonEngine
 from sg_train.engines.triton.kernel import draw_negatives, find_contexts
-from sg_train.errors import SettingsError
+from sg_train.errors import SettingsError, TrainingError
 from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import NO_WORD, SamplingPlan, Windows, draw_windows
 from sg_train.system.ranks import Ranks
@@ -109,7 +109,7 @@ def test_single_windows_are_the_steps_of_the_reference(changes) -> None:
     check(a_plan(**changes))
 
 
-@pytest.mark.parametrize("dimension", [1, 33])
+@pytest.mark.parametrize("dimension", [1, 33, 150])
 def test_rows_of_any_length_are_trained(dimension: int) -> None:
     check(a_plan(), dimension=dimension)
 
@@ -323,6 +323,27 @@ def test_what_it_cannot_do_is_refused(monkeypatch) -> None:
     assert choose_engine(Config().with_settings(with_gpu)).name == "autograd"
 
 
+def test_auto_takes_it_on_a_gpu() -> None:
+    on_a_gpu = Config().with_settings({"training.device": "cuda:0"})
+    assert choose_engine(on_a_gpu).name == "triton"
+    thinned = on_a_gpu.with_settings({"model.max_norm": 1.0})
+    assert choose_engine(thinned).name == "autograd"
+
+
+def test_what_triton_cannot_compile_is_one_line(monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify it.")
+
+    engine = TritonEngine(make_model(), read_block, a_plan(), FALLING, in_flight=1)
+    monkeypatch.setattr(engine, "_launch", fail)
+    with pytest.raises(
+        TrainingError,
+        match=r"cannot compile for it \(Failed to find C compiler\.\); set "
+        "training.engine=autograd$",
+    ):
+        engine.compile()
+
+
 # --- on hardware -------------------------------------------------------------------
 
 
@@ -356,11 +377,12 @@ from triton.compiler import ASTSource
 from sg_train.engines.triton import kernel
 
 SIZES = {"SIZE": 1024, "REACH": 5, "DYNAMIC": True, "K": 5, "M": 16, "T": 16, "D": 32}
+SIZES["DIMENSION"] = 20
 TYPES = {"losses": "*fp64", "rate_start": "fp32", "rate_slope": "fp32"}
 TYPES |= dict.fromkeys(("u", "v"), "*fp32")
 TYPES |= dict.fromkeys(("free_u", "free_v"), "*i8")
 TYPES |= dict.fromkeys(("keys", "limits", "table", "pairs"), "*i64")
-TYPES |= dict.fromkeys(("first", "words", "size", "dimension"), "i32")
+TYPES |= dict.fromkeys(("first", "words", "size"), "i32")
 for fn in (kernel.keep_words, kernel.close_up, kernel.train_windows):
     sizes = {name: SIZES.get(name, True) for name in fn.arg_names if name.isupper()}
     types = {name: TYPES.get(name, "*i32") for name in fn.arg_names}

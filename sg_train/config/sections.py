@@ -386,9 +386,9 @@ class TrainingConfig(Section):
 
     engine: EngineChoice = Field(
         default="auto",
-        description="`fused`: fast, on the CPU; `autograd`: plain PyTorch, on any "
-        "device; `triton`: CUDA, experimental; `auto`: fused if it supports the other "
-        "settings, else autograd",
+        description="`fused`: fast, on the CPU; `triton`: fast, on a GPU with CUDA; "
+        "`autograd`: plain PyTorch, on any device; `auto`: the first of these that "
+        "supports the other settings",
     )
     device: str = Field(
         default="cpu", description="any torch device: `cpu`, `cuda`, `cuda:1`, `mps`"
@@ -419,12 +419,13 @@ class TrainingConfig(Section):
         description="which vectors `freeze_words` keeps fixed: input vectors u, output "
         "vectors v, or both",
     )
-    batch_size: int = Field(
-        default=256,
+    batch_size: Annotated[int | None, _OrNone] = Field(
+        default=None,
         ge=1,
         le=1_000_000,
-        description="windows per step of the autograd engine; windows in flight, at "
-        "most, of the triton engine; the fused engine takes one at a time",
+        description="windows per step of the autograd engine, by default 256; windows "
+        "in flight, at most, of the triton engine, by default 512; the fused engine "
+        "takes one at a time",
     )
     loader_workers: int = Field(
         default=0,

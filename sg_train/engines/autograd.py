@@ -20,6 +20,7 @@ from sg_train.sampling.loader import WindowBlock, window_loader
 from sg_train.sampling.windows import SamplingPlan
 
 _LARGEST_BLOCK = 250_000  # words
+_BATCH_SIZE = 256  # windows per step; docs/notebook.md compares sizes
 
 
 class AutogradEngine:
@@ -170,16 +171,20 @@ def build(
         task.read_block,
         task.plan,
         task.schedule,
-        batch_size=task.config.training.batch_size,
+        batch_size=_batch_size(task.config),
         loader_workers=task.config.training.loader_workers,
         frozen=task.frozen,
     )
 
 
+def _batch_size(config: Config) -> int:
+    return config.training.batch_size or _BATCH_SIZE
+
+
 SPEC = EngineSpec(
     name="autograd",
     why_not=lambda _: None,
-    windows_per_step=lambda config: config.training.batch_size,
+    windows_per_step=_batch_size,
     threads=lambda _: 1,
     memory=_memory,
     build=build,

@@ -288,7 +288,7 @@ class Loop:
             return
         training = self._config.training
         ways = f"training.learning_rate (now {training.learning_rate}) or, with the "
-        ways += f"autograd engine, training.batch_size (now {training.batch_size})"
+        ways += "autograd or the triton engine, training.batch_size"
         if self._ranks.size > 1:
             ways = f"distributed.round_words, or raise frequent_rows, or lower {ways}"
         raise self._ranks.alike(

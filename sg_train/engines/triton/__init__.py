@@ -12,11 +12,17 @@ from sg_train.engines.base import Engine, EngineSpec, Task
 from sg_train.model.embeddings import Model
 
 _LARGEST_BLOCK = 500_000  # words
+_IN_FLIGHT = 512  # about as many windows as an H200 trains at a time
 
 
 def is_interpreted() -> bool:
     """Return whether Triton is asked to run kernels in Python, for tests."""
     return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def in_flight(config: Config) -> int:
+    """Return how many windows are trained at once, at most."""
+    return config.training.batch_size or _IN_FLIGHT
 
 
 def _why_not(config: Config) -> str | None:
@@ -60,7 +66,7 @@ def _build(task: Task) -> tuple[Model, Engine]:
 SPEC = EngineSpec(
     name="triton",
     why_not=_why_not,
-    windows_per_step=lambda config: config.training.batch_size,
+    windows_per_step=in_flight,
     threads=lambda _: 1,
     memory=_memory,
     build=_build,

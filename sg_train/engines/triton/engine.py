@@ -18,12 +18,16 @@ from sg_train.engines.base import (
     Schedule,
     Task,
 )
+from sg_train.engines.triton import in_flight
 from sg_train.engines.triton.kernel import close_up, keep_words, train_windows
+from sg_train.errors import TrainingError
 from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.draws import Purpose
 from sg_train.sampling.windows import SamplingPlan
 
 _WORDS_PER_PROGRAM = 1024  # while words are kept and closed up
+_WARPS = 2  # of a program that trains
+_NUMBERS = 2048  # of a window's rows of u or v, that such a program holds at a time
 _SMALLEST_PRODUCT = 16  # rows and columns that `tl.dot` takes at least
 _PURPOSES = (Purpose.KEEP, Purpose.WINDOW, Purpose.NEGATIVE)
 
@@ -34,8 +38,8 @@ class _Launched(NamedTuple):
     ref: BlockRef
     words: int
     rate: float
-    losses: Tensor
-    pairs: Tensor
+    totals: Tensor  # (2,) float64 on the host: the loss and the pairs
+    is_done: torch.cuda.Event | None  # None on a CPU, which is done at once
 
 
 class TritonEngine:
@@ -71,10 +75,22 @@ class TritonEngine:
         self._free = [self._on_device(rows.astype(np.int8)) for rows in free]
 
     def compile(self) -> None:
-        """Compile the kernels by training on one word, which has no contexts."""
+        """Compile the kernels by training on one word, which has no contexts.
+
+        Raises:
+            TrainingError: Triton cannot compile for this device.
+        """
         one = Block(np.zeros(1, dtype=np.int32), np.array([0, 1]))
         for is_frozen in {False, self._frozen is not None}:
-            self._launch(one, BlockRef(0, 0), RateLine(0.0, 0.0), is_frozen=is_frozen)
+            try:
+                self._launch(one, BlockRef(0, 0), RateLine(0, 0), is_frozen=is_frozen)
+            except Exception as error:
+                # Triton's own classes of errors differ between its versions.
+                reason = str(error).strip().partition("\n")[0] or type(error).__name__
+                raise TrainingError(
+                    f"training.device={self._u.device}: Triton cannot compile for it "
+                    f"({reason}); set training.engine=autograd"
+                ) from error
 
     def train(self, refs: Iterable[BlockRef]) -> Iterator[BlockResult]:
         """Train on blocks in the order of `refs`; see `Engine.train`.
@@ -99,17 +115,17 @@ class TritonEngine:
         offsets = block.slice_offsets(ref)
         first, end = int(offsets[0]), int(offsets[-1])
         words = end - first
+        rate = rate_at(max(0, end - 1))
+        if not words:
+            return _Launched(ref, 0, rate, torch.zeros(2), None)
         losses = torch.zeros(
             self._in_flight, dtype=torch.float64, device=self._u.device
         )
         pairs = torch.zeros(self._in_flight, dtype=torch.int64, device=self._u.device)
-        rate = rate_at(max(0, end - 1))
-        launched = _Launched(ref, words, rate, losses, pairs)
-        if not words:
-            return launched
         keys = self._on_device(keys_of(self._plan, ref))
         kept, count = self._kept(block.ids[first:end], offsets, keys)
         plan, dimension = self._plan, self._u.shape[1]
+        contexts, targets = _padded(2 * plan.window), _padded(1 + plan.negatives)
         train_windows[(self._in_flight,)](
             self._u,
             self._v,
@@ -122,18 +138,25 @@ class TritonEngine:
             pairs,
             words,
             len(self._v),
-            dimension,
             rate_at.start,
             rate_at.slope,
             REACH=plan.window,
             DYNAMIC=plan.dynamic,
             K=plan.negatives,
-            M=_padded(2 * plan.window),
-            T=_padded(1 + plan.negatives),
-            D=_padded(dimension),
+            M=contexts,
+            T=targets,
+            D=min(_NUMBERS // max(contexts, targets), _padded(dimension)),
+            DIMENSION=dimension,
             FROZEN=is_frozen,
+            num_warps=_WARPS,
         )
-        return launched
+        totals = torch.stack((losses.sum(), pairs.sum().double()))
+        # Copied before the next block, for whose end the copy would wait otherwise.
+        totals = totals.to("cpu", non_blocking=True)
+        is_done = torch.cuda.Event() if self._u.is_cuda else None
+        if is_done is not None:
+            is_done.record()
+        return _Launched(ref, words, rate, totals, is_done)
 
     def _kept(
         self, ids: NDArray[np.int32], offsets: NDArray[np.int64], keys: Tensor
@@ -174,12 +197,16 @@ class TritonEngine:
 
     def _on_device(self, array: NDArray[np.generic]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self._u.is_cuda:
+            tensor = tensor.pin_memory()  # else the copy waits for the blocks before
         return tensor.to(self._u.device, non_blocking=True)
 
 
 def _result(launched: _Launched) -> BlockResult:
-    loss, pairs = launched.losses.sum().item(), int(launched.pairs.sum().item())
-    return BlockResult(launched.ref, launched.words, pairs, loss, launched.rate)
+    if launched.is_done is not None:
+        launched.is_done.synchronize()
+    loss, pairs = launched.totals.tolist()
+    return BlockResult(launched.ref, launched.words, int(pairs), loss, launched.rate)
 
 
 def keys_of(plan: SamplingPlan, ref: BlockRef) -> NDArray[np.int64]:
@@ -207,6 +234,6 @@ def build(task: Task) -> tuple[SkipGram, Engine]:
         task.read_block,
         task.plan,
         task.schedule,
-        in_flight=config.training.batch_size,
+        in_flight=in_flight(config),
         frozen=task.frozen,
     )

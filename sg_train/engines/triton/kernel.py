@@ -1,7 +1,7 @@
 """The training step on a GPU, in Triton.
 
 M  contexts of a window, padded       T  its targets, padded: the centre, K negatives
-D  dimension, padded to a power of 2  W  windows in flight, one per program
+D  columns at a time                W  windows in flight, one per program
 
 A program takes one stretch of a block window by window, so it reads the rows of rare
 words as it last left them; only rows that several programs need at the same moment may
@@ -146,6 +146,62 @@ def find_contexts(
 
 
 @triton.jit
+def find_window(
+    i,
+    keys,
+    kept,
+    words,
+    table,
+    size,
+    REACH: tl.constexpr,
+    DYNAMIC: tl.constexpr,
+    K: tl.constexpr,
+    M: tl.constexpr,
+    T: tl.constexpr,
+):
+    """Return a window's position, contexts, which of these exist, and targets."""
+    centre = tl.load(kept + i)
+    position = tl.load(kept + words + i).to(tl.int64)
+    contexts, is_context = find_contexts(
+        tl.load(keys + 1).to(tl.uint64, bitcast=True),
+        kept,
+        words,
+        i,
+        position,
+        REACH,
+        DYNAMIC,
+        M,
+    )
+    key = tl.load(keys + 2).to(tl.uint64, bitcast=True)
+    targets = draw_negatives(key, table, size, position, centre, K, T)
+    return position, contexts, is_context, targets
+
+
+@triton.jit
+def find_cells(rows, exists, first, D: tl.constexpr, DIMENSION: tl.constexpr):
+    """Return where D columns of some rows lie in a matrix, and which of them exist."""
+    columns = first + tl.arange(0, D)
+    cells = rows[:, None] * DIMENSION + columns[None, :]
+    return cells, exists[:, None] & (columns < DIMENSION)[None, :]
+
+
+@triton.jit
+def load_rows(matrix, rows, exists, first, D: tl.constexpr, DIMENSION: tl.constexpr):
+    """Return D columns of some rows, past the L1 cache, which others do not update."""
+    cells, is_cell = find_cells(rows, exists, first, D, DIMENSION)
+    return tl.load(matrix + cells, mask=is_cell, other=0.0, cache_modifier=".cg")
+
+
+@triton.jit
+def add_to_rows(
+    matrix, rows, may_move, moves, first, D: tl.constexpr, DIMENSION: tl.constexpr
+):
+    """Add moves to D columns of some rows; the memory adds up those of equal rows."""
+    cells, is_cell = find_cells(rows, may_move, first, D, DIMENSION)
+    tl.atomic_add(matrix + cells, moves, mask=is_cell, sem="relaxed")
+
+
+@triton.jit
 def slopes(x, is_pair, rate, T: tl.constexpr):
     """Return loss and c of each pair, (M, T); 0 where there is none."""
     sign = tl.where(tl.arange(0, T) == 0, 1.0, -1.0)[None, :]
@@ -156,7 +212,7 @@ def slopes(x, is_pair, rate, T: tl.constexpr):
     return tl.where(is_pair, loss, 0.0), tl.where(is_pair, rate * sign * sigmoid, 0.0)
 
 
-@triton.jit(do_not_specialize=["words", "size", "dimension"])
+@triton.jit(do_not_specialize=["words", "size"])
 def train_windows(
     u,
     v,
@@ -170,7 +226,6 @@ def train_windows(
     pairs,
     words,
     size,
-    dimension,
     rate_start,
     rate_slope,
     REACH: tl.constexpr,
@@ -179,6 +234,7 @@ def train_windows(
     M: tl.constexpr,
     T: tl.constexpr,
     D: tl.constexpr,
+    DIMENSION: tl.constexpr,
     FROZEN: tl.constexpr,
 ):
     """Train on one of W stretches of a block's windows, one window after another.
@@ -192,11 +248,10 @@ def train_windows(
         count: (1,) int32, the number of kept words.
         keys: (3,) int64, the bits of the keys of the draws.
         table: (V, 2) int64, coin and alias of each cell.
-        losses: (W,) float64, written: the summed loss of each program.
-        pairs: (W,) int64, written: its (context, centre) pairs.
+        losses: (W,) float64, zeros, written: the summed loss of each program.
+        pairs: (W,) int64, zeros, written: its (context, centre) pairs.
         words: the block's words before subsampling.
         size: V.
-        dimension: length of a row.
         rate_start: the learning rate at the block's first word.
         rate_slope: how much it changes from word to word.
         REACH: words to each side of the centre, at most.
@@ -204,44 +259,64 @@ def train_windows(
         K: negatives per window.
         M: 2 * REACH, or more.
         T: 1 + K, or more.
-        D: dimension, or more.
+        D: columns at a time.
+        DIMENSION: length of a row; multiples of 4 move 4 columns at once.
         FROZEN: whether some rows must not move.
     """
     number, programs = tl.program_id(0).to(tl.int64), tl.num_programs(0).to(tl.int64)
     total = tl.load(count).to(tl.int64)
-    window_key = tl.load(keys + 1).to(tl.uint64, bitcast=True)
-    negative_key = tl.load(keys + 2).to(tl.uint64, bitcast=True)
-    columns = tl.arange(0, D)
-    is_column = columns < dimension
     lost = tl.zeros((), tl.float64)
     trained = tl.zeros((), tl.int64)
-    for i in range(number * total // programs, (number + 1) * total // programs):
-        centre = tl.load(kept + i)
-        position = tl.load(kept + words + i).to(tl.int64)
-        contexts, is_context = find_contexts(
-            window_key, kept, words, i, position, REACH, DYNAMIC, M
-        )
-        targets = draw_negatives(negative_key, table, size, position, centre, K, T)
+    start, end = number * total // programs, (number + 1) * total // programs
+    if start == end:
+        return  # with fewer windows than programs
+    position, contexts, is_context, targets = find_window(
+        start, keys, kept, words, table, size, REACH, DYNAMIC, K, M, T
+    )
+    # One stage: with more, Triton reads rows before the windows ahead have moved them.
+    for i in tl.range(start, end, num_stages=1):
         is_target = targets >= 0
-        # Loads bypass the L1 cache, which the moves of other programs do not reach.
-        u_at = u + contexts[:, None] * dimension + columns[None, :]
-        v_at = v + targets[:, None] * dimension + columns[None, :]
-        u_mask = is_context[:, None] & is_column[None, :]
-        v_mask = is_target[:, None] & is_column[None, :]
-        us = tl.load(u_at, mask=u_mask, other=0.0, cache_modifier=".cg")
-        vs = tl.load(v_at, mask=v_mask, other=0.0, cache_modifier=".cg")
+        moves_u, moves_v = is_context, is_target
+        if FROZEN:
+            moves_u &= tl.load(free_u + contexts, mask=is_context, other=0) > 0
+            moves_v &= tl.load(free_v + targets, mask=is_target, other=0) > 0
 
-        x = tl.dot(us, tl.trans(vs), input_precision="ieee")
+        us = load_rows(u, contexts, is_context, 0, D, DIMENSION)
+        vs = load_rows(v, targets, is_target, 0, D, DIMENSION)
+        x = tl.dot(us, tl.trans(vs), input_precision="tf32x3")
+        for first in tl.static_range(D, DIMENSION, D):
+            us = load_rows(u, contexts, is_context, first, D, DIMENSION)
+            vs = load_rows(v, targets, is_target, first, D, DIMENSION)
+            x = tl.dot(us, tl.trans(vs), x, input_precision="tf32x3")
+
+        # What the next window needs is found while these rows are on their way.
+        coming, next_contexts, is_next_context, next_targets = find_window(
+            tl.minimum(i + 1, end - 1),
+            keys,
+            kept,
+            words,
+            table,
+            size,
+            REACH,
+            DYNAMIC,
+            K,
+            M,
+            T,
+        )
         rate = rate_start + rate_slope * position.to(tl.float32)
         loss, c = slopes(x, is_context[:, None] & is_target[None, :], rate, T)
         lost += tl.sum(loss).to(tl.float64)
         trained += tl.sum(is_context.to(tl.int64))
-        move_u = tl.dot(c, vs, input_precision="ieee")
-        move_v = tl.dot(tl.trans(c), us, input_precision="ieee")
-        if FROZEN:
-            u_mask &= tl.load(free_u + contexts, mask=is_context, other=0)[:, None] > 0
-            v_mask &= tl.load(free_v + targets, mask=is_target, other=0)[:, None] > 0
-        tl.atomic_add(u_at, move_u, mask=u_mask, sem="relaxed")
-        tl.atomic_add(v_at, move_v, mask=v_mask, sem="relaxed")
+
+        for first in tl.static_range(0, DIMENSION, D):
+            if D < DIMENSION:
+                us = load_rows(u, contexts, is_context, first, D, DIMENSION)
+                vs = load_rows(v, targets, is_target, first, D, DIMENSION)
+            move_u = tl.dot(c, vs, input_precision="tf32x3")
+            move_v = tl.dot(tl.trans(c), us, input_precision="tf32x3")
+            add_to_rows(u, contexts, moves_u, move_u, first, D, DIMENSION)
+            add_to_rows(v, targets, moves_v, move_v, first, D, DIMENSION)
+        position, contexts, is_context = coming, next_contexts, is_next_context
+        targets = next_targets
     tl.store(losses + number, lost)
     tl.store(pairs + number, trained)
