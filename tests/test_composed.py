@@ -8,6 +8,7 @@ import pytest
 from sg_train.blocks import Block, BlockRef
 from sg_train.engines.autograd import AutogradEngine
 from sg_train.engines.base import Frozen
+from sg_train.engines.fused.machine_code import native_lanes
 from sg_train.engines.reference import take_steps, take_steps_on_copies
 from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import SamplingPlan, Windows, draw_windows
@@ -77,7 +78,7 @@ def rates_of(windows: Windows, place: BlockRef) -> list[float]:
     return [FALLING.line(place)(int(at)) for at in windows.positions]
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16] if IS_SOAK else [16])
+@pytest.mark.parametrize("lanes", [4, 8, 16] if IS_SOAK else [native_lanes()])
 @pytest.mark.parametrize("ngrams", NGRAMS, ids=str)
 def test_the_kernel_trains_copies_of_the_words_in_reach(
     lanes: int, ngrams: Ngrams

@@ -60,7 +60,7 @@ def config(text: Path, engine: str = "fused", **training: object) -> Config:
         {
             "corpus": {"paths": [str(text)]},
             "model": {"dimension": 6},
-            "sampling": {"window": 3, "negatives": 2, "subsample": 0.01},
+            "sampling": {"window": 3, "subsample": 0.01},
             "training": {
                 "engine": engine,
                 "epochs": EPOCHS,
