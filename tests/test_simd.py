@@ -7,10 +7,10 @@ from numba import njit
 
 from sg_train.engines import simd
 from sg_train.engines.simd import (
+    add_both_ways,
     add_products,
-    add_scaled,
+    add_products_with_rows,
     add_to_rows,
-    add_weighted,
     exp_of_minus,
     exponent,
     fill,
@@ -20,7 +20,6 @@ from sg_train.engines.simd import (
     multiply_add,
     positive_part,
     prefetch,
-    spread,
     store,
     store_rows,
     store_sums,
@@ -58,13 +57,15 @@ def use_all(numbers, places, rows, out, lanes, tile, pair):
     loaded = load_rows(numbers, taken, 2, lanes)
     store_rows(out, take(rows, 0, tile), 12 * 64, loaded)
     store_sums(out, 16 * 64, loaded)
-    weights = spread(take(numbers, 7, tile), lanes)
-    store_sums(out, 17 * 64, weights)
     two = load_rows(numbers, take(places, 0, pair), 0, lanes)
-    store_sums(out, 18 * 64, add_products(two, loaded, zeros(tile + tile, lanes)))
-    store(out, 19 * 64, add_weighted(weights, loaded, a))
+    nothing = zeros(tile + tile, lanes)
+    store_sums(out, 17 * 64, add_products(two, loaded, nothing))
+    sums = add_products_with_rows(two, numbers, taken, 4, nothing)
+    store_sums(out, 18 * 64, sums)
+    total, scaled = add_both_ways(numbers, 7, loaded, a, b, loaded)
+    store(out, 19 * 64, total)
+    store_sums(out, 20 * 64, scaled)
     store(out, 21 * 64, a - b)
-    store_sums(out, 20 * 64, add_scaled(weights, a, loaded))
     add_to_rows(out, take(rows, 0, tile), 12 * 64, loaded)
 
 

@@ -11,7 +11,8 @@ check every index, for tests and for readers.
 """
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -416,24 +417,6 @@ def zeros(like: tuple[int, ...], lanes: tuple[int, ...]) -> Tile:
     return tuple(np.zeros(len(lanes), dtype=np.float32) for _ in like)
 
 
-def _emit_spread(typing, numbers, lanes):
-    def generate(context, builder, signature, arguments):
-        vectors = [
-            _splat(builder, number, len(lanes))
-            for number in cgutils.unpack_tuple(builder, arguments[0])
-        ]
-        return context.make_tuple(builder, signature.return_type, vectors)
-
-    tile = types.UniTuple(_VectorType(len(lanes)), len(numbers))
-    return tile(numbers, lanes), generate
-
-
-@_compiled_by(_emit_spread)
-def spread(numbers: tuple[float, ...], lanes: tuple[int, ...]) -> Tile:
-    """Return a tile with one vector per number, which is in every lane."""
-    return tuple(np.full(len(lanes), number, np.float32) for number in numbers)
-
-
 def _emit_add_products(typing, xs, ys, tile):
     def generate(context, builder, signature, arguments):
         x, y, sums = (cgutils.unpack_tuple(builder, tile) for tile in arguments)
@@ -452,52 +435,73 @@ def add_products(xs: Tile, ys: Tile, tile: Tile) -> Tile:
 
     The vector for the i-th x and the j-th y is number i * len(ys) + j.
     """
-    products = [x * y for x in xs for y in ys]
-    return tuple(old + new for old, new in zip(tile, products, strict=True))
+    return _add_all(xs, ys, tile)
 
 
-def _emit_add_weighted(typing, weights, tile, vector):
+def _emit_add_products_with_rows(typing, xs, array, rows, column, tile):
     def generate(context, builder, signature, arguments):
-        total = arguments[2]
-        for weight, part in zip(
-            cgutils.unpack_tuple(builder, arguments[0]),
-            cgutils.unpack_tuple(builder, arguments[1]),
-            strict=True,
-        ):
+        x, sums = (cgutils.unpack_tuple(builder, arguments[i]) for i in (0, 4))
+        places = _row_addresses(context, builder, array, arguments[1:4])
+        # Each row is loaded just before it is used, so that it needs one register.
+        for j, place in enumerate(places):
+            y = _load(builder, place, tile.dtype.lanes)
+            for i, factor in enumerate(x):
+                at = i * len(rows) + j
+                sums[at] = _multiply_add(builder, factor, y, sums[at])
+        return context.make_tuple(builder, signature.return_type, sums)
+
+    return tile(xs, array, rows, types.intp, tile), generate
+
+
+@_compiled_by(_emit_add_products_with_rows)
+def add_products_with_rows(
+    xs: Tile, array: Array, rows: tuple[int, ...], column: int, tile: Tile
+) -> Tile:
+    """Return `add_products`, with the ys from a column of several rows."""
+    ys = (_inside(array, row + column, len(xs[0])) for row in rows)
+    return _add_all(xs, ys, tile)
+
+
+def _emit_add_both_ways(typing, array, index, tile, total, vector, sums):
+    def generate(context, builder, signature, arguments):
+        place = _address(context, builder, signature.args[0], *arguments[:2])
+        total, vector = arguments[3:5]
+        parts, added = (cgutils.unpack_tuple(builder, arguments[i]) for i in (2, 5))
+        # Each number is spread just before it is used, so that it needs one register.
+        for i, part in enumerate(parts):
+            number = builder.gep(place, [ir.Constant(_INT, i)], inbounds=True)
+            weight = _splat(builder, builder.load(number), tile.dtype.lanes)
+            added[i] = _multiply_add(builder, weight, vector, added[i])
             total = _multiply_add(builder, weight, part, total)
-        return total
+        results = total, context.make_tuple(builder, sums, added)
+        return context.make_tuple(builder, signature.return_type, results)
 
-    return vector(weights, tile, vector), generate
+    results = types.Tuple((total, sums))
+    return results(array, types.intp, tile, total, vector, sums), generate
 
 
-@_compiled_by(_emit_add_weighted)
-def add_weighted(weights: Tile, tile: Tile, vector: Vector) -> Vector:
-    """Return vector + the sum over a tile of weight * part."""
+@_compiled_by(_emit_add_both_ways)
+def add_both_ways(
+    array: Array, index: int, tile: Tile, total: Vector, vector: Vector, sums: Tile
+) -> tuple[Vector, Tile]:
+    """Weight the vectors of a tile, and a vector for each of them, by the same numbers.
+
+    Args:
+        array: flat.
+        index: where the numbers start in it, one for each vector of the tile.
+        tile: is multiplied by the numbers and added to `total`.
+        total: a vector.
+        vector: is multiplied by each number and added to that part of `sums`.
+        sums: a tile of the same size.
+
+    Returns:
+        The new total and sums.
+    """
+    weights = _inside(array, index, len(tile))
     for weight, part in zip(weights, tile, strict=True):
-        vector = vector + weight * part
-    return vector
-
-
-def _emit_add_scaled(typing, weights, vector, tile):
-    def generate(context, builder, signature, arguments):
-        added = [
-            _multiply_add(builder, weight, arguments[1], old)
-            for weight, old in zip(
-                cgutils.unpack_tuple(builder, arguments[0]),
-                cgutils.unpack_tuple(builder, arguments[2]),
-                strict=True,
-            )
-        ]
-        return context.make_tuple(builder, signature.return_type, added)
-
-    return tile(weights, vector, tile), generate
-
-
-@_compiled_by(_emit_add_scaled)
-def add_scaled(weights: Tile, vector: Vector, tile: Tile) -> Tile:
-    """Return a tile with weight * vector added to each of its parts."""
-    pairs = zip(weights, tile, strict=True)
-    return tuple(old + weight * vector for weight, old in pairs)
+        total = total + weight * part
+    pairs = zip(weights, sums, strict=True)
+    return total, tuple(part + weight * vector for weight, part in pairs)
 
 
 def _emit_store_sums(typing, array, index, tile):
@@ -533,6 +537,11 @@ def _inside(array: NDArray[Any], index: int, length: int) -> NDArray[Any]:
     if not 0 <= index <= len(array) - length:
         raise IndexError(f"{index} to {index + length} of {len(array)}")
     return array[index : index + length]
+
+
+def _add_all(xs: Iterable[Vector], ys: Iterable[Vector], tile: Tile) -> Tile:
+    products = [x * y for x, y in product(xs, ys)]
+    return tuple(old + new for old, new in zip(tile, products, strict=True))
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:

@@ -41,6 +41,7 @@ class Shape(NamedTuple):
     stride: int  # S: 2 * T, rounded up to whole vectors
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
+    more_tiles: tuple[int, ...]  # a zero if there is more than one tile, else nothing
     frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
     # If input vectors have several rows: a zero for each of the vectors of a row that
     # are composed at a time, and for each of those that remain; else nothing.
@@ -285,6 +286,7 @@ def lay_out(
         stride=-(-2 * tile // lanes) * lanes,
         lanes=(0,) * lanes,
         tile=(0,) * tile,
+        more_tiles=(0,) if targets > tile else (),
         frozen=(),
         composed=composed,
         composed_last=composed_last,

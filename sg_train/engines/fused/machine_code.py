@@ -7,6 +7,7 @@ and it begins with a digest of its content, so that a damaged file is never run.
 import ctypes
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -39,10 +40,22 @@ def native_lanes() -> int:
 
 def translate(assembly: str, function: str) -> bytes:
     """Translate a function, given in LLVM's assembly, for this processor."""
-    module = llvm.parse_assembly(assembly)
+    module = llvm.parse_assembly(align_stack(assembly))
     module.get_function(function).name = ENTRY
     code: bytes = _machine().emit_object(module)
     return code
+
+
+def align_stack(assembly: str) -> str:
+    """Let all functions begin their stack at a cache line.
+
+    Vectors that find no register are kept there, and LLVM does not align them by
+    itself. Where they straddle two lines, windows take up to twice as long.
+
+    >>> align_stack("attributes #0 = { nounwind }")
+    'attributes #0 = { alignstack=64 nounwind }'
+    """
+    return re.sub(r"(?m)^attributes #\d+ = \{", r"\g<0> alignstack=64", assembly)
 
 
 def load(code: bytes) -> Callable[[int], None]:

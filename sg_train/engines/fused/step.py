@@ -20,10 +20,9 @@ from sg_train.engines.fused.compiling import inline
 from sg_train.engines.fused.gather import prefetch_coming
 from sg_train.engines.fused.layout import Shape, Step, Window
 from sg_train.engines.simd import (
-    add_products,
-    add_scaled,
+    add_both_ways,
+    add_products_with_rows,
     add_to_rows,
-    add_weighted,
     exp_of_minus,
     exponent,
     fill,
@@ -32,7 +31,6 @@ from sg_train.engines.simd import (
     mantissa,
     multiply_add,
     positive_part,
-    spread,
     store,
     store_rows,
     store_sums,
@@ -40,6 +38,8 @@ from sg_train.engines.simd import (
     where_positive,
     zeros,
 )
+
+_LINE = 16  # columns that a cache line holds
 
 Loss = tuple[Any, Any, Any]  # product, exponents and sum; see `_add_loss`
 
@@ -69,8 +69,7 @@ def dots(
             sums = zeros(shape.tile + shape.tile, shape.lanes)
             for column in range(0, shape.row, len(shape.lanes)):
                 us = load_rows(u, pair, column, shape.lanes)
-                vs = load_rows(v, targets, column, shape.lanes)
-                sums = add_products(us, vs, sums)
+                sums = add_products_with_rows(us, v, targets, column, sums)
             store_sums(step.pairs, at, sums)
             at += shape.stride
 
@@ -185,23 +184,23 @@ def move(
     they move, because a target may occur twice.
     """
     tile, lanes = shape.tile, shape.lanes
-    last = len(window.targets) - len(tile)
+    last = len(window.targets) - len(tile) if len(shape.more_tiles) else 0
     cs = last // len(tile) * per_tile
     targets = take(window.targets, last, tile)
     us_to = window.contexts_to if len(shape.frozen) else window.contexts
     vs_to = window.targets_to if len(shape.frozen) else window.targets
     for column in range(0, shape.row, len(lanes)):
-        if last > 0:
+        if len(shape.more_tiles):
             _hold_back(u, v, contexts, per_tile, column, shape, window, step)
-        prefetch_coming(u, v, column, window)
+        if column % _LINE == 0:
+            prefetch_coming(u, v, column, window)
         vs = load_rows(v, targets, column, lanes)
         moves = zeros(tile, lanes)
         for i in range(contexts):
-            c = spread(take(step.pairs, cs + step.slots[i], tile), lanes)
             old = load(u, window.contexts[i] + column, lanes)
-            moves = add_scaled(c, old, moves)
-            new = add_weighted(c, vs, old)
-            if last > 0:
+            c = cs + step.slots[i]
+            new, moves = add_both_ways(step.pairs, c, vs, old, old, moves)
+            if len(shape.more_tiles):
                 new = new + load(step.held_u, i * len(lanes), lanes)
             store(u, us_to[i] + column, new)
         add_to_rows(v, take(vs_to, last, tile), column, moves)
@@ -231,8 +230,9 @@ def _hold_back(
         vs = load_rows(v, take(window.targets, first, tile), column, lanes)
         moves = zeros(tile, lanes)
         for i in range(contexts):
-            c = spread(take(step.pairs, cs + step.slots[i], tile), lanes)
-            moves = add_scaled(c, load(u, window.contexts[i] + column, lanes), moves)
+            old = load(u, window.contexts[i] + column, lanes)
             held = load(step.held_u, i * len(lanes), lanes)
-            store(step.held_u, i * len(lanes), add_weighted(c, vs, held))
+            c = cs + step.slots[i]
+            held, moves = add_both_ways(step.pairs, c, vs, held, old, moves)
+            store(step.held_u, i * len(lanes), held)
         store_rows(step.held_v, take(step.held_rows, first, tile), 0, moves)
