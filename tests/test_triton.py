@@ -306,6 +306,8 @@ def test_a_run_trains_with_it_and_learns_what_the_others_learn(text) -> None:
 def test_what_it_cannot_do_is_refused(monkeypatch) -> None:
     assert choose_engine(on_device()).name == "triton"
     for key, value, message in (
+        ("sampling.window", 33, r"window=33: the triton engine takes at most 32"),
+        ("sampling.negatives", 32, r"takes at most 31"),
         ("model.max_norm", 1.0, "does not measure rows"),
         ("model.scale_grad_by_freq", True, "has no batches"),
         ("model.ngrams", [3, 6], "each word's own row only"),
@@ -328,6 +330,8 @@ def test_auto_takes_it_on_a_gpu() -> None:
     assert choose_engine(on_a_gpu).name == "triton"
     thinned = on_a_gpu.with_settings({"model.max_norm": 1.0})
     assert choose_engine(thinned).name == "autograd"
+    widest = {"sampling.window": 32, "sampling.negatives": 31}
+    assert choose_engine(on_a_gpu.with_settings(widest)).name == "triton"
 
 
 def test_what_triton_cannot_compile_is_one_line(monkeypatch) -> None:

@@ -7,11 +7,12 @@ engine  blocks on a device, one after another
 import os
 from importlib.util import find_spec
 
-from sg_train.config import Config
+from sg_train.config import Config, ModelConfig, SamplingConfig
 from sg_train.engines.base import Engine, EngineSpec, Task
 from sg_train.model.embeddings import Model
 
 _LARGEST_BLOCK = 500_000  # words
+_WIDEST_WINDOW, _MOST_NEGATIVES = 32, 31  # for which a program has registers
 _IN_FLIGHT = 512  # about as many windows as an H200 trains at a time
 
 
@@ -37,11 +38,25 @@ def _why_not(config: Config) -> str | None:
             "training.engine=triton: Triton is not installed; it comes with torch's "
             "builds for CUDA"
         )
-    if config.model.ngrams is not None:
+    return _why_not_these(config.model) or _why_not_so_many(config.sampling)
+
+
+def _why_not_so_many(sampling: SamplingConfig) -> str | None:
+    for name, value, most in (
+        ("window", sampling.window, _WIDEST_WINDOW),
+        ("negatives", sampling.negatives, _MOST_NEGATIVES),
+    ):
+        if value > most:
+            return f"sampling.{name}={value}: the triton engine takes at most {most}"
+    return None
+
+
+def _why_not_these(model: ModelConfig) -> str | None:
+    if model.ngrams is not None:
         return "model.ngrams: the triton engine takes each word's own row only"
-    if config.model.max_norm is not None:
+    if model.max_norm is not None:
         return "model.max_norm: the triton engine does not measure rows"
-    if config.model.scale_grad_by_freq:
+    if model.scale_grad_by_freq:
         return (
             "model.scale_grad_by_freq: counts words in a batch, and the triton engine "
             "has no batches"

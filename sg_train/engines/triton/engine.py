@@ -145,7 +145,7 @@ class TritonEngine:
             K=plan.negatives,
             M=contexts,
             T=targets,
-            D=min(_NUMBERS // max(contexts, targets), _padded(dimension)),
+            D=_columns(max(contexts, targets), dimension),
             DIMENSION=dimension,
             FROZEN=is_frozen,
             num_warps=_WARPS,
@@ -213,6 +213,15 @@ def keys_of(plan: SamplingPlan, ref: BlockRef) -> NDArray[np.int64]:
     """Return the bits of the keys of a block's draws, (3,) int64."""
     keys = [plan.key(ref.epoch, ref.block, purpose) for purpose in _PURPOSES]
     return np.array(keys, dtype=np.uint64).view(np.int64)
+
+
+def _columns(rows: int, dimension: int) -> int:
+    """Return how many columns of a window's rows a program takes at a time.
+
+    >>> [_columns(rows, 100) for rows in (16, 32, 64)], _columns(16, 20)
+    ([128, 64, 32], 32)
+    """
+    return min(_NUMBERS // rows, _padded(dimension))
 
 
 def _padded(size: int) -> int:

@@ -187,7 +187,10 @@ def find_cells(rows, exists, first, D: tl.constexpr, DIMENSION: tl.constexpr):
 
 @triton.jit
 def load_rows(matrix, rows, exists, first, D: tl.constexpr, DIMENSION: tl.constexpr):
-    """Return D columns of some rows, past the L1 cache, which others do not update."""
+    """Return D columns of some rows.
+
+    The L1 cache is bypassed, because the moves of other programs do not reach it.
+    """
     cells, is_cell = find_cells(rows, exists, first, D, DIMENSION)
     return tl.load(matrix + cells, mask=is_cell, other=0.0, cache_modifier=".cg")
 
@@ -289,7 +292,7 @@ def train_windows(
             vs = load_rows(v, targets, is_target, first, D, DIMENSION)
             x = tl.dot(us, tl.trans(vs), x, input_precision="tf32x3")
 
-        # What the next window needs is found while these rows are on their way.
+        # Found ahead, so that the next window does not begin by waiting for its ids.
         coming, next_contexts, is_next_context, next_targets = find_window(
             tl.minimum(i + 1, end - 1),
             keys,
