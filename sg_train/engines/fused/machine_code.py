@@ -50,7 +50,7 @@ def align_stack(assembly: str) -> str:
     """Let all functions begin their stack at a cache line.
 
     Vectors that find no register are kept there, and LLVM does not align them by
-    itself. Where they straddle two lines, windows take up to twice as long.
+    itself. Those that straddle two cache lines take longer to write and to read.
 
     >>> align_stack("attributes #0 = { nounwind }")
     'attributes #0 = { alignstack=64 nounwind }'
