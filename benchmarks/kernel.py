@@ -26,6 +26,7 @@ from sg_train.config import Config, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.engines.base import RateLine, Task
 from sg_train.engines.fused import block, engine, kernel, machine_code, step
+from sg_train.engines.fused.layout import Window
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 
 BLOCKS = 40
@@ -160,9 +161,19 @@ def without(*steps: str) -> Iterator[None]:
         "_add_loss": lambda y, whole, loss: loss,
         "_split_product": lambda loss: loss,
         "move": lambda u, v, contexts, per_tile, shape, window, step: None,
-        "prefetch_coming": lambda u, v, column, window: None,
-        "find_rows": lambda centre, low, high, shape, draws, scratch: 0,
-        "find_coming": lambda centre, kept, shape, draws, scratch: None,
+        "prefetch_coming": lambda u, v, column, shape, window: None,
+        "find_rows": lambda centre, low, kept, shape, draws, scratch: (
+            0,
+            Window(
+                contexts=scratch.rows.contexts,
+                targets=scratch.rows.targets,
+                contexts_to=scratch.rows.contexts_to,
+                targets_to=scratch.rows.targets_to,
+                coming_targets=scratch.rows.targets,
+                coming_context=np.int64(0),
+                coming_parts=scratch.composed.rows,
+            ),
+        ),
     }
     inside = {"_add_loss": step, "_split_product": step, "prefetch_coming": step}
     places = [(inside.get(name, block), name) for name in steps]
@@ -207,7 +218,7 @@ def where_time_goes(text: Text, repeats: int) -> None:
         "without slopes and loss": ("slopes",),
         "without moves": ("move",),
         "only draws and rows": ("dots", "slopes", "move"),
-        "only draws": ("dots", "slopes", "move", "find_rows", "find_coming"),
+        "only draws": ("dots", "slopes", "move", "find_rows"),
     }
     words = sum(len(text.read_block(i).ids) for i in range(1, text.blocks))
     trainers = {}

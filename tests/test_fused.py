@@ -400,7 +400,7 @@ def test_every_target_has_a_lane_and_none_has_two(lanes: int, negatives: int) ->
     plan = make_plan(5, negatives)
     layout = lay_out(plan, WORDS, 100, busiest=1.0, lanes=lanes)
     shape, scratch = layout.shape, layout.scratch(0, 10)
-    tile, targets = len(shape.tile), len(scratch.window.targets)
+    tile, targets = len(shape.tile), len(scratch.rows.targets_to)
     assert shape.row % lanes == 0
     assert shape.stride % lanes == 0
     assert 1 + negatives <= targets < 1 + negatives + tile

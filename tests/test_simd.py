@@ -20,6 +20,7 @@ from sg_train.engines.simd import (
     multiply_add,
     positive_part,
     prefetch,
+    prefetch_rows,
     store,
     store_rows,
     store_sums,
@@ -51,6 +52,8 @@ def use_all(numbers, places, rows, out, lanes, tile, pair):
     store(out, 9 * 64, mantissa(exp_of_minus(a)))
     store(out, 10 * 64, exponent(exp_of_minus(a)))
     prefetch(numbers, 5)
+    prefetch_rows(numbers, take(places, 1, tile), 2, ())
+    prefetch_rows(numbers, take(places, 1, tile), 2, (0,))
     taken = take(places, 1, tile)
     for i in range(len(tile)):
         out[11 * 64 + i] = taken[i]
@@ -147,3 +150,5 @@ def test_plain_operations_check_every_place() -> None:
             add_to_rows.plain(array, (index,), 0, (np.zeros(8),))
     with pytest.raises(IndexError):
         prefetch.plain(array, 20)
+    with pytest.raises(IndexError):
+        prefetch_rows.plain(array, (0, 12), 8, ())

@@ -35,6 +35,7 @@ _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
 
 # 2 ** f for f in [-0.5, 0.5], by powers of f: a fit with relative error 1.4e-7.
+_TO_READ, _TO_WRITE = (0, 2), (1, 3)  # of llvm.prefetch: whether to write, locality
 _EXP2 = (
     1.0000001192092896,
     0.6931469440460205,
@@ -264,21 +265,15 @@ def exponent(a: Vector) -> Vector:
 def _emit_prefetch(typing, array, index):
     def generate(context, builder, signature, arguments):
         place = _address(context, builder, signature.args[0], *arguments)
-        place = builder.bitcast(place, ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [place.type, _INT, _INT, _INT])
-        function = cgutils.get_or_insert_function(
-            builder.module, kind, "llvm.prefetch.p0i8"
-        )
-        for_writing, keep, data = (ir.Constant(_INT, number) for number in (1, 3, 1))
-        builder.call(function, (place, for_writing, keep, data))
+        _prefetch(builder, place, _TO_READ)
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
 
 
 @_compiled_by(_emit_prefetch)
-def prefetch(array: Array, index: int) -> None:
-    """Prefetch the cache line at an index of a flat array, for writing."""
+def prefetch(array: NDArray[Any], index: int) -> None:
+    """Prefetch the cache line at an index of a flat array, into the second cache."""
     _inside(array, index, 1)
 
 
@@ -322,6 +317,28 @@ def load_rows(
 ) -> Tile:
     """Return W floats at a column of several rows, each given by its first index."""
     return tuple(_inside(array, row + column, len(lanes)).copy() for row in rows)
+
+
+def _emit_prefetch_rows(typing, array, rows, column, to_write):
+    def generate(context, builder, signature, arguments):
+        for place in _row_addresses(context, builder, array, arguments):
+            _prefetch(builder, place, _TO_WRITE if len(to_write) else _TO_READ)
+        return context.get_dummy_value()
+
+    return types.void(array, rows, types.intp, to_write), generate
+
+
+@_compiled_by(_emit_prefetch_rows)
+def prefetch_rows(
+    array: Array, rows: tuple[int, ...], column: int, to_write: tuple[int, ...]
+) -> None:
+    """Prefetch the cache line at a column of several rows.
+
+    Lines are fetched into the second cache; or, if `to_write` is not empty, into the
+    first one, and taken from all other processors.
+    """
+    for row in rows:
+        _inside(array, row + column, 1)
 
 
 def _emit_add_to_rows(typing, array, rows, column, tile):
@@ -573,6 +590,16 @@ def _load(builder: Any, place: Any, lanes: int) -> Any:
 
 def _store(builder: Any, vector: Any, place: Any) -> None:
     builder.store(vector, builder.bitcast(place, vector.type.as_pointer()), align=4)
+
+
+def _prefetch(builder: Any, place: Any, how: tuple[int, int]) -> None:
+    place = builder.bitcast(place, ir.IntType(8).as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [place.type, _INT, _INT, _INT])
+    function = cgutils.get_or_insert_function(
+        builder.module, kind, "llvm.prefetch.p0i8"
+    )
+    write, locality, data = (ir.Constant(_INT, number) for number in (*how, 1))
+    builder.call(function, (place, write, locality, data))
 
 
 def _constant(value: float, lanes: int) -> Any:

@@ -18,8 +18,8 @@ from sg_train.engines.fused.composed import (
 from sg_train.engines.fused.draws import draw_sentence
 from sg_train.engines.fused.frozen import redirect_frozen
 from sg_train.engines.fused.gather import (
+    begin_windows,
     exclude_collisions,
-    find_coming,
     find_rows,
     include_collisions,
 )
@@ -67,7 +67,7 @@ def train_block(
         The loss summed over all pairs, and their number.
     """
     total, pairs, windows, seen = 0.0, 0, 0, 0
-    sentence, window, step = scratch.sentence, scratch.window, scratch.step
+    sentence, step = scratch.sentence, scratch.step
     loss = no_loss(shape)
     hand_over(u, v, shape, scratch.hot)
     sentence.last_seen[:] = -1
@@ -75,13 +75,13 @@ def train_block(
     for number in range(len(offsets) - 1):
         start, end = offsets[number], offsets[number + 1]
         kept = draw_sentence(ids, start, end, seen, draws, sentence)
+        begin_windows(kept, shape, draws, scratch)
         begin_sentence(u, kept, draws.window, shape, scratch)
         for centre in range(kept):
             low = max(0, centre - sentence.reach[centre])
             high = min(kept - 1, centre + sentence.reach[centre])
             contexts = high - low
-            collisions = find_rows(centre, low, high, shape, draws, scratch)
-            find_coming(centre, kept, shape, draws, scratch)
+            collisions, window = find_rows(centre, low, kept, shape, draws, scratch)
 
             dots(u, v, contexts, shape, window, step)
 
@@ -94,7 +94,7 @@ def train_block(
             distinct = contexts
             # Copies of composed vectors are distinct, even those of the same word.
             if sentence.repeats[high] >= seen + low and not len(shape.composed):
-                distinct = merge(contexts, per_tile, shape, window, step)
+                distinct, window = merge(contexts, per_tile, shape, window, scratch)
 
             redirect_frozen(distinct, shape, window, scratch.frozen)
             move(u, v, distinct, per_tile, shape, window, step)

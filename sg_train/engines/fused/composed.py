@@ -72,8 +72,10 @@ def end_sentence(
 
 
 @inline
-def _parts(i: int, scratch: Scratch) -> tuple[np.int64, np.int64]:
+def parts_of(i: int, shape: Shape, scratch: Scratch) -> tuple[np.int64, np.int64]:
     """Return where the rows of kept word i begin and end in `Composed.rows`."""
+    if not len(shape.composed):
+        return np.int64(0), np.int64(0)
     word, starts = scratch.sentence.words[i], scratch.composed.starts
     return starts[word], starts[word + 1]
 
@@ -101,7 +103,7 @@ def _compose_columns(
 ) -> None:
     """Compose len(like) vectors of columns, whose sums stay in registers."""
     composed, lanes = scratch.composed, shape.lanes
-    first, last = _parts(i, scratch)
+    first, last = parts_of(i, shape, scratch)
     one, sums = (fill(np.float32(1), lanes),), zeros(like, lanes)
     for part in range(first, last):
         row = np.int64(composed.rows[part]) * shape.row
@@ -144,7 +146,7 @@ def _hand_back_columns(
         composed.begun, copy - composed.first * shape.row + column, like, lanes
     )
     moves = add_products(minus_one, begun, load_columns(u, copy + column, like, lanes))
-    first, last = _parts(i, scratch)
+    first, last = parts_of(i, shape, scratch)
     for part in range(first, last):
         at = np.int64(composed.rows[part]) * shape.row + column
         store_columns(u, at, add_products(one, load_columns(u, at, like, lanes), moves))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sg_train.engines.fused.compiling import inline
 from sg_train.engines.fused.layout import SLOTS, Sentence
 from sg_train.engines.fused.tables import Draws
+from sg_train.engines.simd import prefetch
 from sg_train.sampling.draws import GOLDEN, MULTIPLIERS
 
 _GOLDEN = np.uint64(GOLDEN)
@@ -39,7 +40,7 @@ def draw_sentence(
     """
     kept: int = _keep_words(ids, start, end, draws, sentence)
     _draw_reaches(kept, draws, sentence)
-    _draw_negatives(kept, draws, sentence)
+    _draw_bits_of_negatives(kept, draws, sentence)
     _note_repeats(kept, seen, sentence)
     return kept
 
@@ -80,23 +81,38 @@ def _draw_reaches(kept: int, draws: Draws, sentence: Sentence) -> None:
 
 
 @inline
-def _draw_negatives(kept: int, draws: Draws, sentence: Sentence) -> None:
-    """Draw the negatives of a sentence's centres: first all with k = 0, and so on."""
-    count, cells = draws.negatives, np.uint64(len(draws.negative_table))
-    longest = len(sentence.words)
+def _draw_bits_of_negatives(kept: int, draws: Draws, sentence: Sentence) -> None:
+    """Draw the bits of a sentence's negatives: first all with k = 0, and so on."""
+    count, longest = draws.negatives, len(sentence.words)
     for k in range(count):
         for i in range(kept):
             place = np.int64(sentence.positions[i]) * count + k
-            sentence.bits[i] = _bits(draws.negative_key, place)
-        for i in range(kept):
-            bits = sentence.bits[i]
-            cell = ((bits >> _U32) * cells) >> _U32
-            entry = draws.negative_table[cell]
-            alias = entry >> _U32
-            # All ones for the cell's own word; a branch would be unpredictable.
-            own = np.int64((bits & _LOW_HALF) - (entry & _LOW_HALF)) >> 63
-            word = np.int64(alias) ^ (np.int64(cell ^ alias) & own)
-            sentence.negatives[k * longest + i] = word
+            sentence.bits[k * longest + i] = _bits(draws.negative_key, place)
+
+
+@inline
+def prefetch_negatives(i: int, draws: Draws, sentence: Sentence) -> None:
+    """Prefetch the cells of the table that `negative` reads for kept word i."""
+    for k in range(draws.negatives):
+        bits = sentence.bits[k * len(sentence.words) + i]
+        prefetch(draws.negative_table, np.int64(_cell(bits, draws)))
+
+
+@inline
+def negative(i: int, k: int, draws: Draws, sentence: Sentence) -> np.int64:
+    """Return negative k of the window whose centre is kept word i."""
+    bits = sentence.bits[k * len(sentence.words) + i]
+    cell = _cell(bits, draws)
+    entry = draws.negative_table[cell]
+    alias = entry >> _U32
+    # All ones for the cell's own word; a branch would be unpredictable.
+    own = np.int64((bits & _LOW_HALF) - (entry & _LOW_HALF)) >> 63
+    return np.int64(alias) ^ (np.int64(cell ^ alias) & own)
+
+
+@inline
+def _cell(bits: np.uint64, draws: Draws) -> np.uint64:
+    return ((bits >> _U32) * np.uint64(len(draws.negative_table))) >> _U32
 
 
 @inline

@@ -1,12 +1,20 @@
-"""The rows of a window: where the vectors of its contexts and targets lie."""
+"""The rows of windows: where the vectors of their contexts and targets lie.
+
+The contexts of a window are part of a list of all kept words of the sentence except the
+centre, in which a single entry changes from one window to the next. The targets of a
+window are found two windows before, so that their rows can be prefetched; the cells of
+the table that negatives are found in are prefetched earlier still.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
-from sg_train.engines.fused.composed import copy_row
+from sg_train.engines.fused.composed import copy_row, parts_of
+from sg_train.engines.fused.draws import negative, prefetch_negatives
 from sg_train.engines.fused.layout import (
     EXCLUDED,
+    WINDOWS,
     HotRows,
     Scratch,
     Shape,
@@ -14,9 +22,10 @@ from sg_train.engines.fused.layout import (
     Window,
 )
 from sg_train.engines.fused.tables import Draws
-from sg_train.engines.simd import prefetch
+from sg_train.engines.simd import prefetch_rows, take
 
 _AHEAD = 2  # windows between prefetching a row and using it
+_FAR_AHEAD = 6  # windows between prefetching a negative's cell and using its row
 
 
 @inline
@@ -35,34 +44,78 @@ def _row_of(word: np.int32, shape: Shape, hot: HotRows) -> np.int64:
 
 
 @inline
+def begin_windows(kept: int, shape: Shape, draws: Draws, scratch: Scratch) -> None:
+    """List the contexts of a sentence, and the targets of its first windows."""
+    for i in range(min(kept, _FAR_AHEAD)):
+        prefetch_negatives(i, draws, scratch.sentence)
+    for i in range(kept):
+        scratch.rows.contexts[i] = _input_row(min(i + 1, kept - 1), shape, scratch)
+    for i in range(min(kept, _AHEAD)):
+        _find_targets(i, shape, draws, scratch)
+
+
+@inline
 def find_rows(
-    centre: int, low: int, high: int, shape: Shape, draws: Draws, scratch: Scratch
-) -> int:
-    """List the rows of a window; return how many negatives equal the centre.
+    centre: int,
+    low: int,
+    kept: int,
+    shape: Shape,
+    draws: Draws,
+    scratch: Scratch,
+) -> tuple[int, Window]:
+    """Find the rows of a window; return how many negatives equal the centre, and it.
+
+    Called for all windows of a sentence in their order.
 
     Args:
         centre: the kept word in the middle.
         low: the first kept word of the window.
-        high: the last one.
+        kept: number of kept words in the sentence.
         shape: the sizes.
-        draws: for K.
-        scratch: receives the rows.
+        draws: for the negatives of windows ahead.
+        scratch: holds the rows.
     """
-    sentence, window, hot = scratch.sentence, scratch.window, scratch.hot
-    contexts, collisions = 0, 0
-    for i in range(low, high + 1):
-        window.contexts[contexts] = _input_row(i, shape, scratch)
-        contexts += int(i != centre)
-    window.contexts[contexts] = window.contexts[0]  # completes an odd pair
-    own = sentence.words[centre]
-    window.targets[0] = _row_of(own, shape, hot)
+    rows, ahead = scratch.rows, centre + _AHEAD
+    if centre > 0:
+        rows.contexts[centre - 1] = _input_row(centre - 1, shape, scratch)
+    if ahead < kept:
+        _find_targets(ahead, shape, draws, scratch)
+    if centre + _FAR_AHEAD < kept:
+        prefetch_negatives(centre + _FAR_AHEAD, draws, scratch.sentence)
+    entering = min(kept - 1, ahead + draws.window)
+    first_part, last_part = parts_of(entering, shape, scratch)
+    window = Window(
+        contexts=rows.contexts[low:],
+        targets=rows.targets[_targets_at(centre, scratch) :][: len(rows.targets_to)],
+        contexts_to=rows.contexts_to,
+        targets_to=rows.targets_to,
+        coming_targets=rows.targets[_targets_at(ahead, scratch) :],
+        coming_context=_input_row(entering, shape, scratch),
+        coming_parts=scratch.composed.rows[first_part:last_part],
+    )
+    collisions = 0
+    for k in range(1, 1 + draws.negatives):
+        collisions += int(window.targets[k] == window.targets[0])
+    return collisions, window
+
+
+@inline
+def _targets_at(centre: int, scratch: Scratch) -> int:
+    return (centre & (WINDOWS - 1)) * len(scratch.rows.targets_to)
+
+
+@inline
+def _find_targets(centre: int, shape: Shape, draws: Draws, scratch: Scratch) -> None:
+    """Find the targets of a window of this sentence."""
+    sentence, targets, hot = scratch.sentence, scratch.rows.targets, scratch.hot
+    first = _targets_at(centre, scratch)
+    own = _row_of(sentence.words[centre], shape, hot)
+    targets[first] = own
     for k in range(draws.negatives):
-        word = sentence.negatives[k * len(sentence.words) + centre]
-        window.targets[1 + k] = _row_of(word, shape, hot)
-        collisions += int(word == own)
-    for k in range(1 + draws.negatives, len(window.targets)):
-        window.targets[k] = window.targets[0]
-    return collisions
+        word = negative(centre, k, draws, sentence)
+        targets[first + 1 + k] = _row_of(word, shape, hot)
+    for k in range(1 + draws.negatives, len(scratch.rows.targets_to)):
+        targets[first + k] = own
 
 
 @inline
@@ -97,28 +150,27 @@ def _set_bias(
 
 
 @inline
-def find_coming(
-    centre: int, kept: int, shape: Shape, draws: Draws, scratch: Scratch
-) -> None:
-    """List the rows that an upcoming window needs and that may not be cached yet."""
-    sentence, coming, hot = scratch.sentence, scratch.window.coming, scratch.hot
-    ahead = min(kept - 1, centre + _AHEAD)
-    entering = min(kept - 1, ahead + draws.window)
-    coming[0] = _input_row(entering, shape, scratch)
-    coming[1] = _row_of(sentence.words[ahead], shape, hot)
-    for k in range(draws.negatives):
-        word = sentence.negatives[k * len(sentence.words) + ahead]
-        coming[2 + k] = _row_of(word, shape, hot)
-
-
-@inline
 def prefetch_coming(
     u: NDArray[np.float32],
     v: NDArray[np.float32],
     column: int,
+    shape: Shape,
     window: Window,
 ) -> None:
-    """Prefetch a column of the coming rows."""
-    prefetch(u, window.coming[0] + column)
-    for i in range(1, len(window.coming)):
-        prefetch(v, window.coming[i] + column)
+    """Prefetch a column of the rows that a later window needs.
+
+    Where many threads write to the same rows, lines are fetched to be written:
+    otherwise most are fetched twice.
+    """
+    if len(shape.composed):
+        for part in range(len(window.coming_parts)):
+            row = np.int64(window.coming_parts[part]) * shape.row
+            prefetch_rows(u, (row,), column, shape.contended)
+    else:
+        prefetch_rows(u, (window.coming_context,), column, shape.contended)
+    targets = take(window.coming_targets, 0, shape.tile)
+    prefetch_rows(v, targets, column, shape.contended)
+    if len(shape.more_tiles):
+        for first in range(len(shape.tile), len(window.targets), len(shape.tile)):
+            more = take(window.coming_targets, first, shape.tile)
+            prefetch_rows(v, more, column, shape.contended)

@@ -21,6 +21,7 @@ from sg_train.engines.fused.machine_code import native_lanes
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.vectors.ngrams import WordRows
 
+WINDOWS = 4  # whose targets are known at a time; a power of two
 SLOTS = 4096  # of the table that notices repeats; a power of two
 EXCLUDED = np.float32(-1e30)  # the bias of a lane that takes no part: loss 0, c 0
 
@@ -31,6 +32,7 @@ _WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
 _TOUCHES = 256
 _WINDOWS_PER_COPY = 8  # with fewer, handing over takes longer than it saves
 _MOST_COPIES = 1024
+_FEW_THREADS = 2  # that seldom have to wait for one another's cache lines
 _MOST_SUMS = 13  # vectors that leave registers for the rest
 
 
@@ -42,6 +44,7 @@ class Shape(NamedTuple):
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
     more_tiles: tuple[int, ...]  # a zero if there is more than one tile, else nothing
+    contended: tuple[int, ...]  # a zero if many threads move the same rows, or nothing
     frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
     # If input vectors have several rows: a zero for each of the vectors of a row that
     # are composed at a time, and for each of those that remain; else nothing.
@@ -80,23 +83,36 @@ class Composed(NamedTuple):
 class Sentence(NamedTuple):
     """The draws of a sentence, made when it begins."""
 
-    bits: NDArray[np.uint64]  # (longest,) raw draws
+    bits: NDArray[np.uint64]  # (K * longest,) raw draws; at last those of negatives
     words: NDArray[np.int32]  # (longest,) the kept words
     positions: NDArray[np.int32]  # (longest,) their positions in the block
     reach: NDArray[np.int32]  # (longest,) words to each side
-    negatives: NDArray[np.int32]  # (K * longest,) those with k = 0 first
     repeats: NDArray[np.int64]  # (longest,) see `draws._note_repeats`
     last_seen: NDArray[np.int64]  # (SLOTS,)
 
 
-class Window(NamedTuple):
-    """The rows of one window."""
+class Rows(NamedTuple):
+    """The rows of the windows of a sentence; see `gather`."""
 
-    contexts: NDArray[np.int64]  # (2 * window + 1,) rows of u
+    contexts: NDArray[np.int64]  # (longest,) rows of u, of kept words but the centre
+    targets: NDArray[np.int64]  # (WINDOWS * C * T,) rows of v, of some windows in turn
+    distinct: NDArray[np.int64]  # (2 * window + 1,) contexts of a window with repeats
+    contexts_to: NDArray[np.int64]  # (2 * window + 1,) see `Window`
+    targets_to: NDArray[np.int64]  # (C * T,)
+
+
+class Window(NamedTuple):
+    """The rows of one window, and those that a later one needs."""
+
+    contexts: NDArray[
+        np.int64
+    ]  # (m + 1 or more,) rows of u; an odd pair takes the next
     targets: NDArray[np.int64]  # (C * T,) rows of v, the centre's first
-    contexts_to: NDArray[np.int64]  # (2 * window + 1,) where moved rows are written,
+    contexts_to: NDArray[np.int64]  # (m or more,) where moved rows are written,
     targets_to: NDArray[np.int64]  # (C * T,)  if some may be frozen
-    coming: NDArray[np.int64]  # (2 + K,) rows that a later window needs
+    coming_targets: NDArray[np.int64]  # (C * T or more,) rows of v
+    coming_context: np.int64  # a row of u, or if vectors are composed,
+    coming_parts: NDArray[np.int32]  # the numbers of all rows of one
 
 
 class Step(NamedTuple):
@@ -115,7 +131,7 @@ class Scratch(NamedTuple):
     """One thread's memory, grouped by how long its content lasts."""
 
     sentence: Sentence
-    window: Window
+    rows: Rows
     step: Step
     hot: HotRows
     frozen: FrozenRows
@@ -192,20 +208,19 @@ class Layout:
         shift = self.vocabulary_size + thread * (self.hot + 1)
         return Scratch(
             Sentence(
-                bits=_zeros(longest, np.uint64),
+                bits=_zeros(longest * max(1, plan.negatives), np.uint64),
                 words=_zeros(longest, np.int32),
                 positions=_zeros(longest, np.int32),
                 reach=_zeros(longest, np.int32),
-                negatives=_zeros(longest * plan.negatives, np.int32),
                 repeats=_zeros(longest, np.int64),
                 last_seen=_zeros(SLOTS, np.int64),
             ),
-            Window(
-                contexts=_zeros(contexts, np.int64),
-                targets=_zeros(targets, np.int64),
+            Rows(
+                contexts=_zeros(longest, np.int64),
+                targets=_zeros(WINDOWS * targets, np.int64),
+                distinct=_zeros(contexts, np.int64),
                 contexts_to=_zeros(contexts, np.int64),
                 targets_to=_zeros(targets, np.int64),
-                coming=_zeros(2 + plan.negatives, np.int64),
             ),
             Step(
                 pairs=_zeros(
@@ -287,6 +302,7 @@ def lay_out(
         lanes=(0,) * lanes,
         tile=(0,) * tile,
         more_tiles=(0,) if targets > tile else (),
+        contended=(0,) if threads > _FEW_THREADS else (),
         frozen=(),
         composed=composed,
         composed_last=composed_last,

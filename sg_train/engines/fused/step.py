@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
 from sg_train.engines.fused.gather import prefetch_coming
-from sg_train.engines.fused.layout import Shape, Step, Window
+from sg_train.engines.fused.layout import Scratch, Shape, Step, Window
 from sg_train.engines.simd import (
     add_both_ways,
     add_products_with_rows,
@@ -146,17 +146,22 @@ def lay_out_slots(contexts: int, shape: Shape, step: Step) -> None:
 
 @inline
 def merge(
-    contexts: int, per_tile: int, shape: Shape, window: Window, step: Step
-) -> int:
-    """Step 3: add up the c of equal contexts; return how many distinct ones remain."""
+    contexts: int, per_tile: int, shape: Shape, window: Window, scratch: Scratch
+) -> tuple[int, Window]:
+    """Step 3: add up the c of equal contexts.
+
+    Returns:
+        How many distinct contexts remain, and the window with these.
+    """
+    step, rows = scratch.step, scratch.rows.distinct
     distinct = 0
     for i in range(contexts):
         same = 0
-        while same < distinct and window.contexts[same] != window.contexts[i]:
+        while same < distinct and rows[same] != window.contexts[i]:
             same += 1
         slot = step.slots[i]
         if same == distinct:
-            window.contexts[distinct] = window.contexts[i]
+            rows[distinct] = window.contexts[i]
             step.slots[distinct] = slot
             distinct += 1
             continue
@@ -164,7 +169,15 @@ def merge(
             size = len(shape.tile)
             at = target // size * per_tile + target % size
             step.pairs[at + step.slots[same]] += step.pairs[at + slot]
-    return distinct
+    return distinct, Window(
+        contexts=rows,
+        targets=window.targets,
+        contexts_to=window.contexts_to,
+        targets_to=window.targets_to,
+        coming_targets=window.coming_targets,
+        coming_context=window.coming_context,
+        coming_parts=window.coming_parts,
+    )
 
 
 @inline
@@ -193,7 +206,7 @@ def move(
         if len(shape.more_tiles):
             _hold_back(u, v, contexts, per_tile, column, shape, window, step)
         if column % _LINE == 0:
-            prefetch_coming(u, v, column, window)
+            prefetch_coming(u, v, column, shape, window)
         vs = load_rows(v, targets, column, lanes)
         moves = zeros(tile, lanes)
         for i in range(contexts):
