@@ -162,11 +162,11 @@ def prefetch_coming(
     Where many threads write to the same rows, lines are fetched to be written:
     otherwise most are fetched twice.
     """
-    if len(shape.composed):
+    if len(shape.composed) and not len(shape.contended):
         for part in range(len(window.coming_parts)):
             row = np.int64(window.coming_parts[part]) * shape.row
             prefetch_rows(u, (row,), column, shape.contended)
-    else:
+    if not len(shape.composed):
         prefetch_rows(u, (window.coming_context,), column, shape.contended)
     targets = take(window.coming_targets, 0, shape.tile)
     prefetch_rows(v, targets, column, shape.contended)
