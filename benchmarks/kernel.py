@@ -166,7 +166,7 @@ def without(*steps: str) -> Iterator[None]:
             0,
             Window(
                 contexts=scratch.rows.contexts,
-                targets=scratch.rows.targets,
+                targets=scratch.rows.targets_to,
                 contexts_to=scratch.rows.contexts_to,
                 targets_to=scratch.rows.targets_to,
                 coming_targets=scratch.rows.targets,
