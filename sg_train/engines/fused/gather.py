@@ -63,9 +63,9 @@ def find_rows(
     draws: Draws,
     scratch: Scratch,
 ) -> tuple[int, Window]:
-    """Find the rows of a window; return how many negatives equal the centre, and it.
+    """Find a window; return how many of its negatives equal the centre, and its rows.
 
-    Called for all windows of a sentence in their order.
+    To be called for the windows of a sentence one after another.
 
     Args:
         centre: the kept word in the middle.

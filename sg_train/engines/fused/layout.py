@@ -83,7 +83,7 @@ class Composed(NamedTuple):
 class Sentence(NamedTuple):
     """The draws of a sentence, made when it begins."""
 
-    bits: NDArray[np.uint64]  # (K * longest,) raw draws; at last those of negatives
+    bits: NDArray[np.uint64]  # (K * longest,) raw draws; in the end, the negatives'
     words: NDArray[np.int32]  # (longest,) the kept words
     positions: NDArray[np.int32]  # (longest,) their positions in the block
     reach: NDArray[np.int32]  # (longest,) words to each side
@@ -104,9 +104,7 @@ class Rows(NamedTuple):
 class Window(NamedTuple):
     """The rows of one window, and those that a later one needs."""
 
-    contexts: NDArray[
-        np.int64
-    ]  # (m + 1 or more,) rows of u; an odd pair takes the next
+    contexts: NDArray[np.int64]  # (m + 1 or more,) rows of u, the last for an odd pair
     targets: NDArray[np.int64]  # (C * T,) rows of v, the centre's first
     contexts_to: NDArray[np.int64]  # (m or more,) where moved rows are written,
     targets_to: NDArray[np.int64]  # (C * T,)  if some may be frozen
