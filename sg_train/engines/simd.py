@@ -34,8 +34,9 @@ _IS_PLAIN = bool(getattr(config, "DISABLE_JIT"))  # noqa: B009 (mypy knows it no
 _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
 
-# 2 ** f for f in [-0.5, 0.5], by powers of f: a fit with relative error 1.4e-7.
 _TO_READ, _TO_WRITE = (0, 2), (1, 3)  # of llvm.prefetch: whether to write, locality
+
+# 2 ** f for f in [-0.5, 0.5], by powers of f: a fit with relative error 1.4e-7.
 _EXP2 = (
     1.0000001192092896,
     0.6931469440460205,

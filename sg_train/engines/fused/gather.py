@@ -37,7 +37,7 @@ def _input_row(i: int, shape: Shape, scratch: Scratch) -> np.int64:
 
 
 @inline
-def _row_of(word: np.int32, shape: Shape, hot: HotRows) -> np.int64:
+def _row_of(word: np.int32 | np.int64, shape: Shape, hot: HotRows) -> np.int64:
     """Return a word's row in u or v: that of the thread's copy, if it has one."""
     shift = hot.shift if word < hot.size else 0
     return (np.int64(word) + shift) * shape.row
@@ -159,15 +159,16 @@ def prefetch_coming(
 ) -> None:
     """Prefetch a column of the rows that a later window needs.
 
-    Where many threads write to the same rows, lines are fetched to be written:
-    otherwise most are fetched twice.
+    Where many threads move the same rows, lines are fetched for writing: a line that
+    another thread has written would be fetched twice, to read and to write it. The
+    rows of composed vectors, which are many, are then not prefetched.
     """
-    if len(shape.composed) and not len(shape.contended):
+    if not len(shape.composed):
+        prefetch_rows(u, (window.coming_context,), column, shape.contended)
+    elif not len(shape.contended):
         for part in range(len(window.coming_parts)):
             row = np.int64(window.coming_parts[part]) * shape.row
             prefetch_rows(u, (row,), column, shape.contended)
-    if not len(shape.composed):
-        prefetch_rows(u, (window.coming_context,), column, shape.contended)
     targets = take(window.coming_targets, 0, shape.tile)
     prefetch_rows(v, targets, column, shape.contended)
     if len(shape.more_tiles):

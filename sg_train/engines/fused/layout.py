@@ -44,7 +44,7 @@ class Shape(NamedTuple):
     lanes: tuple[int, ...]  # W zeros
     tile: tuple[int, ...]  # T zeros
     more_tiles: tuple[int, ...]  # a zero if there is more than one tile, else nothing
-    contended: tuple[int, ...]  # a zero if many threads move the same rows, or nothing
+    contended: tuple[int, ...]  # a zero if many threads move one row, else nothing
     frozen: tuple[int, ...]  # a zero if rows may be frozen, else nothing
     # If input vectors have several rows: a zero for each of the vectors of a row that
     # are composed at a time, and for each of those that remain; else nothing.
