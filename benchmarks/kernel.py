@@ -25,7 +25,7 @@ from sg_train.blocks import Block, BlockRef
 from sg_train.config import Config, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
 from sg_train.engines.base import RateLine, Task
-from sg_train.engines.fused import block, engine, kernel, machine_code, step
+from sg_train.engines.fused import block, engine, gather, kernel, machine_code, step
 from sg_train.engines.fused.layout import Window
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 
@@ -162,6 +162,7 @@ def without(*steps: str) -> Iterator[None]:
         "_split_product": lambda loss: loss,
         "move": lambda u, v, contexts, per_tile, shape, window, step: None,
         "prefetch_coming": lambda u, v, column, shape, window: None,
+        "_prefetch_first": lambda u, v, kept, shape, draws, scratch: None,
         "find_rows": lambda centre, low, kept, shape, draws, scratch: (
             0,
             Window(
@@ -175,10 +176,16 @@ def without(*steps: str) -> Iterator[None]:
             ),
         ),
     }
-    inside = {"_add_loss": step, "_split_product": step, "prefetch_coming": step}
+    inside = {
+        "_add_loss": step,
+        "_split_product": step,
+        "prefetch_coming": step,
+        "_prefetch_first": gather,
+    }
     places = [(inside.get(name, block), name) for name in steps]
     # Compiled again, or they would call what they called before.
-    callers = [(block, name) for name in ("move", "slopes") if name not in steps]
+    sources = {"move": step, "slopes": step, "begin_windows": gather}
+    callers = [(block, name) for name in sources if name not in steps]
     replaced = {
         (kernel, "_loaded"): {},
         (machine_code, "read"): lambda _: None,
@@ -194,7 +201,7 @@ def without(*steps: str) -> Iterator[None]:
     for module, name in places:
         setattr(module, name, njit(forceinline=True, **options)(nothing[name]))
     for module, name in callers:
-        function = getattr(step, name).py_func
+        function = getattr(sources[name], name).py_func
         setattr(module, name, njit(forceinline=True, **options)(function))
     block.train_block = njit(**options)(block.train_block.py_func)
     try:
@@ -212,7 +219,7 @@ def where_time_goes(text: Text, repeats: int) -> None:
         windows += len(draw_windows(some.ids, some.offsets, plan, 0, number))
     cuts: dict[str, tuple[str, ...]] = {
         "everything": (),
-        "without prefetching": ("prefetch_coming",),
+        "without prefetching": ("prefetch_coming", "_prefetch_first"),
         "without dots": ("dots",),
         "without the loss": ("_add_loss", "_split_product"),
         "without slopes and loss": ("slopes",),

@@ -75,7 +75,7 @@ def train_block(
     for number in range(len(offsets) - 1):
         start, end = offsets[number], offsets[number + 1]
         kept = draw_sentence(ids, start, end, seen, draws, sentence)
-        begin_windows(kept, shape, draws, scratch)
+        begin_windows(u, v, kept, shape, draws, scratch)
         begin_sentence(u, kept, draws.window, shape, scratch)
         for centre in range(kept):
             low = max(0, centre - sentence.reach[centre])

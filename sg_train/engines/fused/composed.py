@@ -13,14 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
-from sg_train.engines.fused.layout import Scratch, Shape
+from sg_train.engines.fused.layout import LINE, Scratch, Shape
 from sg_train.engines.simd import (
     add_products,
     fill,
     load_columns,
+    prefetch,
     store_columns,
     zeros,
 )
+
+# Words between prefetching where a word's rows are listed, then the list, and using it.
+_STARTS_AHEAD = 4
+_ROWS_AHEAD = 2
 
 
 @inline
@@ -72,12 +77,30 @@ def end_sentence(
 
 
 @inline
-def parts_of(i: int, shape: Shape, scratch: Scratch) -> tuple[np.int64, np.int64]:
-    """Return where the rows of kept word i begin and end in `Composed.rows`."""
-    if not len(shape.composed):
+def parts_of(
+    i: int, kept: int, shape: Shape, scratch: Scratch
+) -> tuple[np.int64, np.int64]:
+    """Return where the rows of kept word i begin and end in `Composed.rows`.
+
+    Beyond the end of the sentence there are none.
+    """
+    if not len(shape.composed) or i >= kept:
         return np.int64(0), np.int64(0)
     word, starts = scratch.sentence.words[i], scratch.composed.starts
     return starts[word], starts[word + 1]
+
+
+@inline
+def prefetch_lists(i: int, kept: int, shape: Shape, scratch: Scratch) -> None:
+    """Prefetch the lists of rows that are read soon after those of kept word i."""
+    if len(shape.composed):
+        composed, words = scratch.composed, scratch.sentence.words
+        if i + _STARTS_AHEAD < kept:
+            prefetch(composed.starts, np.int64(words[i + _STARTS_AHEAD]))
+        first, last = parts_of(i + _ROWS_AHEAD, kept, shape, scratch)
+        if first < last:
+            prefetch(composed.rows, first)
+            prefetch(composed.rows, min(first + LINE, last - 1))
 
 
 @inline
@@ -103,7 +126,7 @@ def _compose_columns(
 ) -> None:
     """Compose len(like) vectors of columns, whose sums stay in registers."""
     composed, lanes = scratch.composed, shape.lanes
-    first, last = parts_of(i, shape, scratch)
+    first, last = parts_of(i, i + 1, shape, scratch)
     one, sums = (fill(np.float32(1), lanes),), zeros(like, lanes)
     for part in range(first, last):
         row = np.int64(composed.rows[part]) * shape.row
@@ -146,7 +169,7 @@ def _hand_back_columns(
         composed.begun, copy - composed.first * shape.row + column, like, lanes
     )
     moves = add_products(minus_one, begun, load_columns(u, copy + column, like, lanes))
-    first, last = parts_of(i, shape, scratch)
+    first, last = parts_of(i, i + 1, shape, scratch)
     for part in range(first, last):
         at = np.int64(composed.rows[part]) * shape.row + column
         store_columns(u, at, add_products(one, load_columns(u, at, like, lanes), moves))

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
-from sg_train.engines.fused.composed import copy_row, parts_of
+from sg_train.engines.fused.composed import copy_row, parts_of, prefetch_lists
 from sg_train.engines.fused.draws import negative, prefetch_negatives
 from sg_train.engines.fused.layout import (
     EXCLUDED,
+    LINE,
     WINDOWS,
     HotRows,
     Scratch,
@@ -44,14 +45,22 @@ def _row_of(word: np.int32 | np.int64, shape: Shape, hot: HotRows) -> np.int64:
 
 
 @inline
-def begin_windows(kept: int, shape: Shape, draws: Draws, scratch: Scratch) -> None:
-    """List the contexts of a sentence, and the targets of its first windows."""
+def begin_windows(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    kept: int,
+    shape: Shape,
+    draws: Draws,
+    scratch: Scratch,
+) -> None:
+    """List the contexts of a sentence; find and prefetch its first windows' rows."""
     for i in range(min(kept, _FAR_AHEAD)):
         prefetch_negatives(i, draws, scratch.sentence)
     for i in range(kept):
         scratch.rows.contexts[i] = _input_row(min(i + 1, kept - 1), shape, scratch)
     for i in range(min(kept, _AHEAD)):
         _find_targets(i, shape, draws, scratch)
+    _prefetch_first(u, v, kept, shape, draws, scratch)
 
 
 @inline
@@ -82,15 +91,16 @@ def find_rows(
         _find_targets(ahead, shape, draws, scratch)
     if centre + _FAR_AHEAD < kept:
         prefetch_negatives(centre + _FAR_AHEAD, draws, scratch.sentence)
-    entering = min(kept - 1, ahead + draws.window)
-    first_part, last_part = parts_of(entering, shape, scratch)
+    entering = ahead + draws.window
+    prefetch_lists(entering, kept, shape, scratch)
+    first_part, last_part = parts_of(entering, kept, shape, scratch)
     window = Window(
         contexts=rows.contexts[low:],
         targets=rows.targets[_targets_at(centre, scratch) :][: len(rows.targets_to)],
         contexts_to=rows.contexts_to,
         targets_to=rows.targets_to,
         coming_targets=rows.targets[_targets_at(ahead, scratch) :],
-        coming_context=_input_row(entering, shape, scratch),
+        coming_context=_input_row(min(kept - 1, entering), shape, scratch),
         coming_parts=scratch.composed.rows[first_part:last_part],
     )
     collisions = 0
@@ -150,6 +160,31 @@ def _set_bias(
 
 
 @inline
+def _prefetch_first(
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    kept: int,
+    shape: Shape,
+    draws: Draws,
+    scratch: Scratch,
+) -> None:
+    """Prefetch the rows of a sentence for which `prefetch_coming` comes too late."""
+    count = len(scratch.rows.targets_to)
+    for i in range(min(kept, _AHEAD)):
+        targets = scratch.rows.targets[_targets_at(i, scratch) :]
+        for column in range(0, shape.row, LINE):
+            _prefetch_targets(v, targets, count, column, shape)
+    for i in range(min(kept, _AHEAD + draws.window)):
+        if not len(shape.composed):
+            _prefetch_row(u, _input_row(i, shape, scratch), shape)
+        elif not len(shape.contended):
+            first, last = parts_of(i, kept, shape, scratch)
+            for part in range(first, last):
+                row = np.int64(scratch.composed.rows[part]) * shape.row
+                _prefetch_row(u, row, shape)
+
+
+@inline
 def prefetch_coming(
     u: NDArray[np.float32],
     v: NDArray[np.float32],
@@ -159,6 +194,9 @@ def prefetch_coming(
 ) -> None:
     """Prefetch a column of the rows that a later window needs.
 
+    To be called for every LINE columns. Of the rows of a composed vector, each call
+    prefetches some in full, since that takes fewer instructions.
+
     Where many threads move the same rows, lines are fetched for writing: a line that
     another thread has written would be fetched twice, to read and to write it. The
     rows of composed vectors, which are many, are then not prefetched.
@@ -166,12 +204,30 @@ def prefetch_coming(
     if not len(shape.composed):
         prefetch_rows(u, (window.coming_context,), column, shape.contended)
     elif not len(shape.contended):
-        for part in range(len(window.coming_parts)):
-            row = np.int64(window.coming_parts[part]) * shape.row
-            prefetch_rows(u, (row,), column, shape.contended)
-    targets = take(window.coming_targets, 0, shape.tile)
-    prefetch_rows(v, targets, column, shape.contended)
+        calls = (shape.row + LINE - 1) // LINE
+        for part in range(column // LINE, len(window.coming_parts), calls):
+            _prefetch_row(u, np.int64(window.coming_parts[part]) * shape.row, shape)
+    count = len(window.targets)
+    _prefetch_targets(v, window.coming_targets, count, column, shape)
+
+
+@inline
+def _prefetch_row(u: NDArray[np.float32], row: np.int64, shape: Shape) -> None:
+    for column in range(0, shape.row, LINE):
+        prefetch_rows(u, (row,), column, shape.contended)
+
+
+@inline
+def _prefetch_targets(
+    v: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    count: int,
+    column: int,
+    shape: Shape,
+) -> None:
+    """Prefetch a column of the first `count` rows of `targets`."""
+    prefetch_rows(v, take(targets, 0, shape.tile), column, shape.contended)
     if len(shape.more_tiles):
-        for first in range(len(shape.tile), len(window.targets), len(shape.tile)):
-            more = take(window.coming_targets, first, shape.tile)
+        for first in range(len(shape.tile), count, len(shape.tile)):
+            more = take(targets, first, shape.tile)
             prefetch_rows(v, more, column, shape.contended)

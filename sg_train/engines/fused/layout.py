@@ -23,6 +23,7 @@ from sg_train.vectors.ngrams import WordRows
 
 WINDOWS = 4  # whose targets are known at a time; a power of two
 SLOTS = 4096  # of the table that notices repeats; a power of two
+LINE = 16  # numbers that a cache line holds
 EXCLUDED = np.float32(-1e30)  # the bias of a lane that takes no part: loss 0, c 0
 
 _CACHE_LINE = 64  # bytes, and the widest vectors

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sg_train.engines.fused.compiling import inline
 from sg_train.engines.fused.gather import prefetch_coming
-from sg_train.engines.fused.layout import Scratch, Shape, Step, Window
+from sg_train.engines.fused.layout import LINE, Scratch, Shape, Step, Window
 from sg_train.engines.simd import (
     add_both_ways,
     add_products_with_rows,
@@ -38,8 +38,6 @@ from sg_train.engines.simd import (
     where_positive,
     zeros,
 )
-
-_LINE = 16  # columns that a cache line holds
 
 Loss = tuple[Any, Any, Any]  # product, exponents and sum; see `_add_loss`
 
@@ -205,7 +203,7 @@ def move(
     for column in range(0, shape.row, len(lanes)):
         if len(shape.more_tiles):
             _hold_back(u, v, contexts, per_tile, column, shape, window, step)
-        if column % _LINE == 0:
+        if column % LINE == 0:
             prefetch_coming(u, v, column, shape, window)
         vs = load_rows(v, targets, column, lanes)
         moves = zeros(tile, lanes)
