@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from sg_train import Run
+from sg_train.runs.directory import RunDirectory
+from sg_train.training.beginning import corpus_of
 from sg_train.vectors.alignment import align
 from sg_train.vectors.shift import measure_shift
 from sg_train.vectors.word_vectors import WordVectors
@@ -162,6 +164,16 @@ def test_samples_show_what_is_noise(sg_train: Command) -> None:
     rows = json.loads(result.stdout)
     assert all(-1 <= row["within"] <= 1 for row in rows)
     assert "spread" not in rows[0]
+    # What can be checked is checked before the first sample is trained.
+    Path("asked.txt").write_text("w1\nabsent\n")
+    asked = ("--samples", 2, "--words", "asked.txt", "--strict")
+    message = sg_train.refused("shift", "early", "late", *asked)
+    assert "without a vector on one of the sides: absent" in message
+    corpus = corpus_of(RunDirectory(Path("late"))).path
+    moved = corpus.rename("moved")
+    message = sg_train.refused("shift", "early", "late", "--samples", 2)
+    assert f"{corpus}: not a prepared corpus" in message
+    moved.rename(corpus)
     message = sg_train.refused("shift", "early", "late", "--samples", 1)
     assert "--samples 1: shows no difference; give at least 2" in message
     Run("late").vectors.save("late.vec")

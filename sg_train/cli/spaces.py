@@ -115,15 +115,15 @@ def shift(
     one, other = (
         [load_vectors(path, matrix) for path in side] for side in (before, after)
     )
-    shared_words([*one, *other])  # before hours of training
+    shared = shared_words([*one, *other])
+    known, absent = _asked_of(asked or [], shared, one[0])
+    if absent and (strict or not known):
+        raise VectorsError(_not_shared(absent))
     drawn = _samples_of(paths, samples, matrix) if samples else None
     found = measure_shift(one, other, restrict, min_count, drawn)
-    absent: list[str] = []
     rows = list(range(min(top, len(found.words))))
     if asked is not None:
-        rows, absent = _rows_of(asked, found, one[0])
-        if absent and (strict or not rows):
-            raise VectorsError(_not_shared(absent))
+        rows = [row for row, word in enumerate(found.words) if word in known]
     _LOG.info(
         "%s and %s: %d shared words; residual after alignment %.2f%s",
         before[0],
@@ -152,28 +152,28 @@ def _check_can_be_sampled(samples: int, paths: Sequence[Path]) -> None:
 
 def _samples_of(paths: Sequence[Path], count: int, matrix: "Matrix | None") -> "Sides":
     """Train runs on bootstrap samples of the texts of two runs."""
-    from sg_train.training.samples import train_samples
+    from sg_train.training.samples import check_samples, train_samples
 
     before, after = paths
+    check_samples(after)  # rather than when all samples of `before` are trained
     return (
         train_samples(before, range(1, count + 1), matrix),
         train_samples(after, range(count + 1, 2 * count + 1), matrix),
     )
 
 
-def _rows_of(
-    asked: Sequence[str], found: "Shift", spelled: "WordVectors"
-) -> tuple[list[int], list[str]]:
-    """Return the rows of words, in the order of the table, and the words not there."""
-    rows = {word: row for row, word in enumerate(found.words)}
-    known, absent = set(), []
+def _asked_of(
+    asked: Sequence[str], shared: Sequence[str], spelled: "WordVectors"
+) -> tuple[set[str], list[str]]:
+    """Return which shared words are asked for, and which asked words are not shared."""
+    words, known, absent = set(shared), set(), []
     for word in dict.fromkeys(asked):
         name = spelled.words[spelled.id(word)] if word in spelled else word
-        if name in rows:
-            known.add(rows[name])
+        if name in words:
+            known.add(name)
         else:
             absent.append(word)
-    return sorted(known), absent
+    return known, absent
 
 
 def _not_shared(words: Sequence[str]) -> str:

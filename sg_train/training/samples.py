@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sg_train.choices import Matrix
+from sg_train.config import Config
 from sg_train.errors import SettingsError
 from sg_train.runs.directory import RunDirectory
 from sg_train.system.bars import progress_bar
@@ -35,6 +36,24 @@ def train_samples(
         SettingsError: it has a model or an engine of the user's own.
         SgTrainError: as `train` does.
     """
+    config = _config_of(path, matrix)
+    found = []
+    for seed in seeds:
+        _LOG.info("%s: training on bootstrap sample %d", path, seed)
+        trial = Trial(config.with_settings({"training.seed": seed}), Path(path))
+        with progress_bar(total=_PARTS, unit=" parts", leave=False) as bar:
+            for _ in trial.train(_PARTS):
+                bar.update(1)
+        found.append(trial.vectors)
+    return found
+
+
+def check_samples(path: str | Path) -> None:
+    """Check that `train_samples` can train; raise the same errors."""
+    _config_of(path, None)
+
+
+def _config_of(path: str | Path, matrix: Matrix | None) -> Config:
     run = RunDirectory.open(Path(path))
     run.check_done()
     own = run.load_record().own
@@ -43,12 +62,13 @@ def train_samples(
             f"{path}: trained with its own {own.kind} {own.name}, which cannot be "
             "loaded here; give several runs a side, not --samples"
         )
-    config = run.load_config().with_settings(
+    config = run.load_config()
+    return config.with_settings(
         {
             "corpus.paths": [str(corpus_of(run).path)],
             "corpus.prepared": None,
             "sampling.bootstrap": True,
-            "export.matrix": matrix or run.load_config().export.matrix,
+            "export.matrix": matrix or config.export.matrix,
             "evaluation.similarity": [],
             "evaluation.analogies": [],
             "evaluation.stop_on": None,
@@ -56,12 +76,3 @@ def train_samples(
             "evaluation.tensorboard": False,
         }
     )
-    found = []
-    for seed in seeds:
-        _LOG.info("%s: training on bootstrap sample %d", path, seed)
-        trial = Trial(config.with_settings({"training.seed": seed}), run.path)
-        with progress_bar(total=_PARTS, unit=" parts", leave=False) as bar:
-            for _ in trial.train(_PARTS):
-                bar.update(1)
-        found.append(trial.vectors)
-    return found
