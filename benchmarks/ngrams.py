@@ -1,7 +1,8 @@
 """Character n-grams: their cost in the kernel, and the whole command against fastText.
 
     python -m benchmarks.ngrams FILE [--ngrams 3 6] [--buckets 300000] [--epochs 5]
-        [--repeats 3] [--similarity TSV ...] [--analogies TXT] [--no-peers]
+        [--rate 0.05] [--repeats 3] [--similarity TSV ...] [--analogies TXT]
+        [--no-peers]
 
 FILE is a text with tokens split at spaces. First the fused engine trains with and
 without n-grams, in turn: on FILE, and on a made-up text with a million words and two
@@ -38,11 +39,11 @@ THREADS = 2
 FASTTEXT = """
 import sys
 import fasttext
-file, out, epochs, shortest, longest, buckets = sys.argv[1:]
+file, out, epochs, rate, shortest, longest, buckets = sys.argv[1:]
 fasttext.train_unsupervised(
-    file, model="skipgram", dim=100, ws=5, neg=5, t=1e-4, minCount=5, thread=2, lr=0.05,
-    epoch=int(epochs), minn=int(shortest), maxn=int(longest), bucket=int(buckets),
-    verbose=0,
+    file, model="skipgram", dim=100, ws=5, neg=5, t=1e-4, minCount=5, thread=2,
+    lr=float(rate), epoch=int(epochs), minn=int(shortest), maxn=int(longest),
+    bucket=int(buckets), verbose=0,
 ).save_model(out)
 """
 
@@ -133,11 +134,12 @@ def peers(options: argparse.Namespace) -> None:
             ours += ["corpus.tokenizer=whitespace", "--set", f"training.seed={seed}"]
             ours += ["--set", f"corpus.prepared={place / f'corpus-{seed}'}"]
             ours += ["--set", f"training.epochs={options.epochs}"]
+            ours += ["--set", f"training.learning_rate={options.rate}"]
             ours += ["--set", f"training.threads={THREADS}"]
             sets = ["--set", f"model.ngrams=[{shortest},{longest}]"]
             sets += ["--set", f"model.buckets={options.buckets}"]
             theirs = [*(options.file, place / "ft.bin", options.epochs)]
-            theirs += [*(shortest, longest, options.buckets)]
+            theirs += [*(options.rate, shortest, longest, options.buckets)]
             commands: dict[str, tuple[list[str], Path]] = {
                 "sg-train, n-grams": ([*ours, *sets], place / "ngrams"),
                 "sg-train, words": (ours, place / "words"),
@@ -184,6 +186,7 @@ def main() -> None:
     parser.add_argument("--ngrams", type=int, nargs=2, default=[3, 6])
     parser.add_argument("--buckets", type=int, default=300_000)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--similarity", type=Path, nargs="*", default=[])
     parser.add_argument("--analogies", type=Path, nargs="*", default=[])

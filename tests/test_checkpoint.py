@@ -54,9 +54,12 @@ def test_the_newest_is_found_with_all_that_was_saved(checkpoints, caplog) -> Non
 
 def test_weights_are_those_of_the_moment_of_saving(checkpoints) -> None:
     weights = {key: value.copy() for key, value in WEIGHTS.items()}
+    assert not checkpoints.is_writing
     checkpoints.save(a_state(1), weights)
+    assert checkpoints.is_writing
     weights["u"][:] = 99
     checkpoints.wait()
+    assert not checkpoints.is_writing
     assert np.array_equal(load(Path("c/000000001"))[1]["u"], WEIGHTS["u"])
 
 

@@ -23,6 +23,7 @@ class Checkpoints:
     """Notes how long a checkpoint has taken, if one has been written."""
 
     seconds: float | None = None
+    is_writing: bool = False
 
     def took(self) -> float | None:
         seconds, self.seconds = self.seconds, None
@@ -126,6 +127,13 @@ def test_a_checkpoint_is_due_by_time_by_signal_and_at_an_epochs_end(
     assert len(take(loop)[0]) == 7  # worth it
     assert loop._position == 10
     note_saved(loop, signals)
+    # While one is written, an epoch's end adds none; a signal does.
+    loop, signals, checkpoints = make_loop([1] * 10, 3, position=3, save_every=1000)
+    clock[0] += 100
+    checkpoints.is_writing = True
+    assert len(take(loop)[0]) == 27
+    loop, signals, checkpoints = make_loop([1] * 10, 3, position=10, save_every=1000)
+    checkpoints.is_writing = True
     signals.save = True
     assert len(take(loop)[0]) == 1
     note_saved(loop, signals)

@@ -214,6 +214,11 @@ class Checkpoints:
         """Return the seconds that the last one took; None while it is being written."""
         return self.wait() if self._writing and self._writing.done() else None
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether one is being written, or its time has not been asked for."""
+        return self._writing is not None
+
     def newest(
         self,
     ) -> tuple[Path, State, dict[str, NDArray[np.float32]]] | None:

@@ -161,7 +161,11 @@ class Loop:
         return (
             self._signals.save
             or since >= self._config.checkpoint.every_seconds
-            or (ends_epoch and since >= _WORTH * self._save_took)
+            or (
+                ends_epoch
+                and not self._checkpoints.is_writing  # its time is not known yet
+                and since >= _WORTH * self._save_took
+            )
         )
 
     def _is_evaluation_due(self, before: int) -> bool:
