@@ -1,5 +1,8 @@
 """Engines for tests, built without a run."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,19 @@ from sg_train.sampling.touches import Touches
 from sg_train.sampling.windows import SamplingPlan
 from sg_train.vectors import formats
 from sg_train.vectors.word_vectors import WordVectors
+from tests.conftest import ROOT
+
+
+def in_plain_python(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in which the kernel is plain Python, which checks every index."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:overflow", "-c", script],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
 
 
 def sampling(**settings) -> dict[str, Any]:

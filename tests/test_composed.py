@@ -1,8 +1,5 @@
 """Input vectors composed of several rows: both engines against the reference."""
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +14,8 @@ from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import SamplingPlan, Windows, draw_windows
 from sg_train.vectors.ngrams import Ngrams, WordRows
 from tests import building
-from tests.building import Rates, fused_engine
-from tests.conftest import IS_SOAK, ROOT
+from tests.building import Rates, fused_engine, in_plain_python
+from tests.conftest import IS_SOAK
 
 # Words without n-grams, with one n-gram twice, of one letter, of other scripts.
 WORDS = ["a", "anana", "banana", "é", "ñandú", "東京", "x", "Москва", "ab", "bananas"]
@@ -110,14 +107,7 @@ def test_the_kernel_trains_copies_of_the_words_in_reach(
 def test_the_kernel_in_plain_python_composes_and_checks_every_place() -> None:
     test = test_the_kernel_trains_copies_of_the_words_in_reach.__name__
     script = f"from tests import test_composed as t; t.{test}(4, t.NGRAMS[0])"
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore:overflow", "-c", script],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    result = in_plain_python(script)
     assert result.returncode == 0, result.stderr
 
 

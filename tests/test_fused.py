@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 import threading
 from itertools import product
 
@@ -21,8 +18,8 @@ from sg_train.engines.reference import take_steps
 from sg_train.model.skip_gram import SkipGram
 from sg_train.sampling.windows import SamplingPlan, draw_windows
 from tests import building
-from tests.building import Rates, constant, fused_engine
-from tests.conftest import IS_SOAK, ROOT
+from tests.building import Rates, constant, fused_engine, in_plain_python
+from tests.conftest import IS_SOAK
 
 WIDTHS = [4, 8, 16]
 NEGATIVES = [1, 5, 7, 15]  # less and more than a tile, one, and several
@@ -482,12 +479,5 @@ except IndexError:
 
 
 def test_the_kernel_in_plain_python_agrees_and_checks_every_place() -> None:
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore:overflow", "-c", IN_PLAIN_PYTHON],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    result = in_plain_python(IN_PLAIN_PYTHON)
     assert result.stdout == "noticed\n", result.stderr

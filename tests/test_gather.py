@@ -1,10 +1,6 @@
 """Prefetching, in plain Python: every row is prefetched before its window needs it."""
 
-import os
-import subprocess
-import sys
-
-from tests.conftest import ROOT
+from tests.building import in_plain_python
 
 IN_PLAIN_PYTHON = """
 import numpy as np
@@ -16,7 +12,7 @@ from sg_train.vectors.ngrams import Ngrams, WordRows
 from tests import building
 
 kernel._load = None  # nothing is compiled
-WORDS = 400  # so many that rows are hardly ever prefetched by chance
+WORDS = 400  # enough that a row is rarely prefetched by chance
 generator = np.random.default_rng(1)
 text = Block(
     generator.integers(0, WORDS, 120).astype(np.int32),
@@ -85,12 +81,5 @@ assert checked.keys() == {"targets", "contexts", "parts"}, checked
 
 
 def test_rows_are_prefetched_before_they_are_used() -> None:
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore:overflow", "-c", IN_PLAIN_PYTHON],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    result = in_plain_python(IN_PLAIN_PYTHON)
     assert result.returncode == 0, result.stderr
