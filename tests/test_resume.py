@@ -556,7 +556,7 @@ def kill_and_resume(settings: Config, kills: int, seed: int) -> int:
         time.sleep(chance.uniform(0, 0.25))
         process.kill()
         _, said = process.communicate()
-        if process.returncode == 0 or "has done" in said:  # killed when it was done
+        if process.returncode == 0 or "to train longer" in said:  # killed when it was done
             return killed
         assert process.returncode == -signal.SIGKILL, said
         killed += 1
@@ -564,7 +564,7 @@ def kill_and_resume(settings: Config, kills: int, seed: int) -> int:
         process = start("resume", "killed")
         if killed >= kills:
             _, said = process.communicate()
-            assert process.returncode == 0 or "has done" in said, said
+            assert process.returncode == 0 or "to train longer" in said, said
             return killed
         # Until it trains again: then it has gone on from a checkpoint.
         for _ in range(2000):
