@@ -556,7 +556,7 @@ def kill_and_resume(settings: Config, kills: int, seed: int) -> int:
         time.sleep(chance.uniform(0, 0.25))
         process.kill()
         _, said = process.communicate()
-        if process.returncode == 0 or "to train longer" in said:  # killed when it was done
+        if process.returncode == 0 or "to train longer" in said:  # it was done
             return killed
         assert process.returncode == -signal.SIGKILL, said
         killed += 1
