@@ -1,4 +1,4 @@
-"""The speed of the fused kernel, as a share of the peak, and where its time goes.
+"""The speed of the fused kernel: of threads, of its parts, as a share of the peak.
 
     python -m benchmarks.kernel CORPUS [--repeats 5]
 
@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from numba import njit
 
-from benchmarks.measure import machine
+from benchmarks.measure import machine, spread
+from benchmarks.round_trip import SHARED_BELOW, round_trip
 from sg_train.blocks import Block, BlockRef
 from sg_train.config import Config, SamplingConfig
 from sg_train.corpus.encoded import EncodedCorpus
@@ -143,13 +144,23 @@ def shapes(text: Text, name: str, repeats: int) -> None:
 
 
 def scaling(text: Text, repeats: int) -> None:
+    """Print the speed of one and two threads, by whether the CPUs share a cache."""
     one, two = (Trainer(text, 100, 5, threads) for threads in (1, 2))
-    rounds = [(one.train()[0], two.train()[0]) for _ in range(repeats)]
-    speeds = [statistics.median(values) for values in zip(*rounds, strict=True)]
-    ratios = sorted(b / a for a, b in rounds)
-    times = f"{statistics.median(ratios):.2f} times, {ratios[0]:.2f}-{ratios[-1]:.2f}"
-    print("| threads | million words/s |\n|---|---|")
-    print(f"| 1 | {speeds[0]:.2f} |\n| 2 | {speeds[1]:.2f} ({times}) |\n")
+    rounds = []
+    for _ in range(repeats):
+        before = round_trip()
+        speeds = one.train()[0], two.train()[0]
+        rounds.append(((before + round_trip()) / 2, *speeds))
+    print("| a round trip between the CPUs, ns | rounds | one thread | two | times |")
+    print("|---|---|---|---|---|")
+    for is_shared in (True, False):
+        some = [each for each in rounds if (each[0] < SHARED_BELOW) == is_shared]
+        if some:
+            trips, ones, twos = zip(*some, strict=True)
+            times = [b / a for a, b in zip(ones, twos, strict=True)]
+            cells = [spread(trips, 0), str(len(some)), spread(ones), spread(twos)]
+            print(f"| {' | '.join(cells)} | {spread(times)} |")
+    print("\nMillion words/s, dimension 100, K 5\n", flush=True)
 
 
 @contextmanager
@@ -256,7 +267,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{machine()}; sgemm peak of one core {peak():.0f} GFLOP/s\n")
     text = of_corpus(options.corpus)
-    scaling(text, options.repeats)
+    scaling(text, 5 * options.repeats)
     where_time_goes(text, options.repeats)
     shapes(text, f"{options.corpus.name}, {len(text.counts):,} words", options.repeats)
     zipf = of_zipf(1_000_000)

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 Case = Callable[[], float]  # returns what is measured, usually seconds
@@ -50,7 +50,7 @@ def ratio(results: Mapping[str, list[float]], one: str, other: str) -> float:
     return statistics.median(a / b for a, b in pairs)
 
 
-def spread(values: list[float], digits: int = 2) -> str:
+def spread(values: Sequence[float], digits: int = 2) -> str:
     """Return `median (min-max)`."""
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"

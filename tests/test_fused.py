@@ -244,7 +244,7 @@ def test_what_two_threads_hand_over_adds_up(lanes: int) -> None:
     one, other = (layout.scratch(thread, 1).hot for thread in range(2))
     generator = np.random.default_rng(lanes)
     size = WORDS + 2 * (hot + 1)
-    assert len(layout.new_v()) == size * shape.row
+    assert len(layout.new_v()) >= size * shape.row
     u, v = generator.normal(size=(2, size * shape.row)).astype(np.float32)
     rows = u.reshape(size, -1), v.reshape(size, -1)
     expected = [table[:WORDS].astype(np.float64) for table in rows]
@@ -307,7 +307,7 @@ def test_more_threads_and_busier_rows_are_handed_over_more_often(
     )
     row = layout.shape.row
     if threads > 1:
-        assert len(layout.new_v()) == (rows[-1][-1] + 1) * row
+        assert len(layout.new_v()) >= (rows[-1][-1] + 1) * row
     for scratch, mine in zip(scratches, rows, strict=True):
         hot = scratch.hot
         assert scratch.frozen.spare == mine[-1] * row

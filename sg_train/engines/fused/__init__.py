@@ -7,6 +7,7 @@ gather     the rows of a window, and prefetching those of a later one
 step       dots, slopes, merge, move
 composed   input vectors that are made of several rows
 frozen     rows that must not move
+apart      frequent rows that lie apart while several threads train
 hot_rows   each thread's copies of the most frequent words' rows
 block      all windows of a block: the compiled entry
 compiling  how `block` and what it calls are compiled, by numba

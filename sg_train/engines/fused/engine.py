@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import chain
 from queue import SimpleQueue
 
 import numpy as np
@@ -17,8 +19,16 @@ from sg_train.engines.base import (
     Schedule,
     Task,
 )
+from sg_train.engines.fused.apart import rows_apart
 from sg_train.engines.fused.kernel import train_block
-from sg_train.engines.fused.layout import Layout, Scratch, freeze, lay_out
+from sg_train.engines.fused.layout import (
+    NOT_APART,
+    Apart,
+    Layout,
+    Scratch,
+    freeze,
+    lay_out,
+)
 from sg_train.engines.fused.tables import make_draws, pack_table, trim_limits
 from sg_train.model.embeddings import Embeddings
 
@@ -58,6 +68,7 @@ class FusedEngine:
         self._read_block = read_block
         self._schedule = schedule
         self._frozen = frozen
+        self._apart = NOT_APART
         plan = layout.plan
         self._tables = trim_limits(plan.keep_limits), pack_table(plan.negative_table)
         self._idle: SimpleQueue[tuple[int, Scratch]] = SimpleQueue()
@@ -75,12 +86,32 @@ class FusedEngine:
         Results come in the order in which blocks are done. When the iterator is closed
         early, the blocks in progress are finished first.
         """
-        with ThreadPoolExecutor(self._layout.threads) as pool:
+        rest = iter(refs)
+        if (first := next(rest, None)) is None:
+            return
+        refs = chain([first], rest)
+        # For slices of a block, moving rows would take longer than it saves.
+        apart = self._layout.apart if first.slices == 1 else NOT_APART
+        with (
+            self._rows_apart(apart),
+            ThreadPoolExecutor(self._layout.threads) as pool,
+        ):
             yield from _in_order_of_completion(
                 (pool.submit(self._train_block, ref) for ref in refs),
                 # One more than there are threads, so that none has to wait.
                 at_once=self._layout.threads + 1,
             )
+
+    @contextmanager
+    def _rows_apart(self, apart: Apart) -> Iterator[None]:
+        layout = self._layout
+        matrices = (self._v,) if layout.word_rows else (self._u, self._v)
+        with rows_apart(matrices, layout.shape.row, apart):
+            self._apart = apart
+            try:
+                yield
+            finally:
+                self._apart = NOT_APART
 
     def _train_block(self, ref: BlockRef) -> BlockResult:
         block = self._read_block(ref.block)
@@ -101,7 +132,7 @@ class FusedEngine:
             if longest > len(scratch.sentence.words):
                 larger = self._layout.scratch(thread, longest)
                 scratch = larger._replace(hot=scratch.hot)
-            room, shape = scratch, self._layout.shape
+            room, shape = scratch._replace(apart=self._apart), self._layout.shape
             if frozen is not None:
                 room, shape = freeze(scratch, frozen.u, frozen.v, shape)
             loss, pairs = train_block(

@@ -16,7 +16,6 @@ from sg_train.engines.fused.layout import (
     EXCLUDED,
     LINE,
     WINDOWS,
-    HotRows,
     Scratch,
     Shape,
     Step,
@@ -34,14 +33,18 @@ def _input_row(i: int, shape: Shape, scratch: Scratch) -> np.int64:
     """Return the row of u that holds the input vector of kept word i of a sentence."""
     if len(shape.composed):
         return copy_row(i, shape, scratch)
-    return _row_of(scratch.sentence.words[i], shape, scratch.hot)
+    return _row_of(scratch.sentence.words[i], shape, scratch)
 
 
 @inline
-def _row_of(word: np.int32 | np.int64, shape: Shape, hot: HotRows) -> np.int64:
+def _row_of(word: np.int32 | np.int64, shape: Shape, scratch: Scratch) -> np.int64:
     """Return a word's row in u or v: that of the thread's copy, if it has one."""
+    hot, apart = scratch.hot, scratch.apart
     shift = hot.shift if word < hot.size else 0
-    return (np.int64(word) + shift) * shape.row
+    row = (np.int64(word) + shift) * shape.row
+    row_apart = apart.first + np.int64(word) * apart.pitch
+    # Both are computed, since a branch would be unpredictable.
+    return row_apart if apart.start <= word < apart.end else row
 
 
 @inline
@@ -117,13 +120,13 @@ def _targets_at(centre: int, scratch: Scratch) -> int:
 @inline
 def _find_targets(centre: int, shape: Shape, draws: Draws, scratch: Scratch) -> None:
     """Find the targets of a window of this sentence."""
-    sentence, targets, hot = scratch.sentence, scratch.rows.targets, scratch.hot
+    sentence, targets = scratch.sentence, scratch.rows.targets
     first = _targets_at(centre, scratch)
-    own = _row_of(sentence.words[centre], shape, hot)
+    own = _row_of(sentence.words[centre], shape, scratch)
     targets[first] = own
     for k in range(draws.negatives):
         word = negative(centre, k, draws, sentence)
-        targets[first + 1 + k] = _row_of(word, shape, hot)
+        targets[first + 1 + k] = _row_of(word, shape, scratch)
     for k in range(1 + draws.negatives, len(scratch.rows.targets_to)):
         targets[first + k] = own
 

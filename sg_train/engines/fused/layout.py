@@ -33,6 +33,8 @@ _WIDEST_TILE = {4: 6, 8: 6, 16: 8}  # targets that leave registers for the rest
 _TOUCHES = 256
 _WINDOWS_PER_COPY = 8  # with fewer, handing over takes longer than it saves
 _MOST_COPIES = 1024
+_APART = 8_192  # words; the rows of rarer ones are seldom in two caches
+_GAP = 5 * LINE  # numbers; a processor reads no further ahead
 _FEW_THREADS = 2  # that seldom have to wait for one another's cache lines
 _MOST_SUMS = 13  # vectors that leave registers for the rest
 
@@ -63,6 +65,15 @@ class HotRows(NamedTuple):
     handed_over_v: NDArray[np.float32]  # (H * R,)
 
 
+class Apart(NamedTuple):
+    """The rows of frequent words that lie apart; see `apart`."""
+
+    start: int  # the first of these words, in the order of frequency
+    end: int  # the word after the last one
+    first: int  # where the row of word 0 would begin
+    pitch: int  # floats from one of these rows to the next
+
+
 class FrozenRows(NamedTuple):
     """Rows that stay fixed; see `frozen`."""
 
@@ -79,6 +90,9 @@ class Composed(NamedTuple):
     first: int  # the first row of this thread's copies
     slots: int  # rows of the ring: at least 2 * window + 1, a power of two
     begun: NDArray[np.float32]  # (slots * R,) the copies as they were composed
+
+
+NOT_APART = Apart(0, 0, 0, 0)
 
 
 class Sentence(NamedTuple):
@@ -133,6 +147,7 @@ class Scratch(NamedTuple):
     rows: Rows
     step: Step
     hot: HotRows
+    apart: Apart
     frozen: FrozenRows
     composed: Composed
 
@@ -182,11 +197,31 @@ class Layout:
     def new_v(self) -> NDArray[np.float32]:
         """Return zeros for v, (rows * R,) float32.
 
-        The first V rows are the words'; the threads' own rows follow.
+        The first V rows are the words'; the threads' own rows and room for those that
+        lie apart follow.
         """
+        words = self.apart.end - self.apart.start
+        end = self._end_of_rows + words * self.apart.pitch
+        return _zeros(-(-end // self.shape.row) * self.shape.row, np.float32)
+
+    @property
+    def _end_of_rows(self) -> int:
+        """Where rows of v end that lie side by side, in whole cache lines."""
         own = self.hot + 1 if self.threads > 1 or self.has_frozen else 0
         rows = self.vocabulary_size + self.threads * own
-        return _zeros(rows * self.shape.row, np.float32)
+        return -(-rows * self.shape.row // LINE) * LINE
+
+    @property
+    def apart(self) -> Apart:
+        """The rows that lie apart while several threads train.
+
+        Words of which each thread has copies are not among them.
+        """
+        if self.threads == 1 or self.has_frozen:
+            return NOT_APART
+        end = max(self.hot, min(self.vocabulary_size // 4, _APART))
+        pitch = -(-self.shape.row // LINE) * LINE + _GAP
+        return Apart(self.hot, end, self._end_of_rows - self.hot * pitch, pitch)
 
     @property
     def _slots(self) -> int:
@@ -241,6 +276,7 @@ class Layout:
                 ),
                 handed_over_v=_zeros(self.hot * shape.row, np.float32),
             ),
+            NOT_APART,
             FrozenRows(
                 u=_zeros(0, np.bool_),
                 v=_zeros(0, np.bool_),

@@ -1,0 +1,69 @@
+"""The time in which a word of memory goes from one CPU to another and back.
+
+Two CPUs that share a cache take less than 150 ns, others 300 and more. On a virtual
+machine this may change from minute to minute.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+SHARED_BELOW = 150  # ns
+_ROUNDS = 20_000
+_LINE = 64  # bytes
+
+
+@intrinsic
+def _read(typing: Any, address: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(place, "acquire", 8)
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def _write(typing: Any, address: Any, number: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        builder.store_atomic(arguments[1], place, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), emit
+
+
+@njit("void(int64, int64, int64)", nogil=True)
+def _take_turns(address: int, first: int, rounds: int) -> None:
+    """Wait for each number of the other thread, and write the one after it."""
+    for number in range(first, first + 2 * rounds, 2):
+        while _read(address) != number:
+            pass
+        _write(address, number + 1)
+
+
+def round_trip() -> float:
+    """Return the time in ns of a round trip between the first two CPUs allowed."""
+    room = np.zeros(2 * _LINE // 8, dtype=np.int64)
+    address = room.ctypes.data + -room.ctypes.data % _LINE
+    allowed = sorted(os.sched_getaffinity(0))
+
+    def run(cpu: int, first: int) -> None:
+        os.sched_setaffinity(0, {cpu})  # of this thread only
+        _take_turns(address, first, _ROUNDS)
+
+    threads = [
+        threading.Thread(target=run, args=(cpu, first))
+        for first, cpu in enumerate(allowed[:2])
+    ]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - start) / _ROUNDS * 1e9
