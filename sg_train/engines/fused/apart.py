@@ -3,8 +3,8 @@
 A processor that reads a row soon reads the lines behind it, too. Where rows lie side by
 side in the order of frequency, these are the lines of another frequent row, which some
 other thread is moving. Such lines then travel between the caches for nothing, which
-takes a third of the time of two threads that share no cache. So the rows of frequent words
-are moved apart before several threads train, and back afterwards.
+takes a third of the time of two threads that share no cache. So the rows of frequent
+words are moved apart before several threads train, and back afterwards.
 """
 
 from collections.abc import Iterator
