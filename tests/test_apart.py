@@ -101,7 +101,7 @@ def test_threads_train_rows_apart_unless_blocks_are_sliced(
     monkeypatch.setattr(fused, "rows_apart", noted)
     names = [f"word{i}" for i in range(WORDS)]
     rows = WordRows.of_words(names, Ngrams(3, 4, 500)) if word_rows else None
-    model = SkipGram(WORDS, 20, u_range=1, v_range=1, seed=1, word_rows=rows)
+    model = SkipGram(WORDS, 8, u_range=1, v_range=1, seed=1, word_rows=rows)
     plan = building.make_plan(COUNTS, window=3, subsample=0.05)
     engine = fused_engine(model, read_block, plan, FALLING, counts=COUNTS, threads=2)
     assert engine._layout.apart.end > engine._layout.apart.start > 0
@@ -124,7 +124,7 @@ def test_threads_train_rows_apart_unless_blocks_are_sliced(
 
 
 def test_rows_go_back_when_training_is_stopped() -> None:
-    model = SkipGram(WORDS, 20, u_range=1, v_range=1, seed=1)
+    model = SkipGram(WORDS, 8, u_range=1, v_range=1, seed=1)
     plan = building.make_plan(COUNTS, window=3, subsample=0.05)
     engine = fused_engine(model, read_block, plan, FALLING, counts=COUNTS, threads=2)
     apart = engine._layout.apart

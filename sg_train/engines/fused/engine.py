@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from itertools import chain
 from queue import SimpleQueue
 
@@ -21,14 +20,7 @@ from sg_train.engines.base import (
 )
 from sg_train.engines.fused.apart import rows_apart
 from sg_train.engines.fused.kernel import train_block
-from sg_train.engines.fused.layout import (
-    NOT_APART,
-    Apart,
-    Layout,
-    Scratch,
-    freeze,
-    lay_out,
-)
+from sg_train.engines.fused.layout import NOT_APART, Layout, Scratch, freeze, lay_out
 from sg_train.engines.fused.tables import make_draws, pack_table, trim_limits
 from sg_train.model.embeddings import Embeddings
 
@@ -91,9 +83,9 @@ class FusedEngine:
             return
         refs = chain([first], rest)
         # For slices of a block, moving rows would take longer than it saves.
-        apart = self._layout.apart if first.slices == 1 else NOT_APART
+        self._apart = self._layout.apart if first.slices == 1 else NOT_APART
         with (
-            self._rows_apart(apart),
+            rows_apart(self._matrices, self._layout.shape.row, self._apart),
             ThreadPoolExecutor(self._layout.threads) as pool,
         ):
             yield from _in_order_of_completion(
@@ -102,16 +94,10 @@ class FusedEngine:
                 at_once=self._layout.threads + 1,
             )
 
-    @contextmanager
-    def _rows_apart(self, apart: Apart) -> Iterator[None]:
-        layout = self._layout
-        matrices = (self._v,) if layout.word_rows else (self._u, self._v)
-        with rows_apart(matrices, layout.shape.row, apart):
-            self._apart = apart
-            try:
-                yield
-            finally:
-                self._apart = NOT_APART
+    @property
+    def _matrices(self) -> tuple[NDArray[np.float32], ...]:
+        """The matrices whose rows are those of words."""
+        return (self._v,) if self._layout.word_rows else (self._u, self._v)
 
     def _train_block(self, ref: BlockRef) -> BlockResult:
         block = self._read_block(ref.block)
