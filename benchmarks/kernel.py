@@ -1,4 +1,4 @@
-"""The speed of the fused kernel: of threads, of its parts, as a share of the peak.
+"""The speed of the fused kernel: by threads, by parts, and as a share of the peak.
 
     python -m benchmarks.kernel CORPUS [--repeats 5]
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from sg_train.engines.fused.layout import Apart
+from sg_train.engines.fused.layout import NOT_APART, Apart
 
 
 @contextmanager
@@ -23,11 +23,13 @@ def rows_apart(
     """Hold the rows of frequent words apart while the context lasts.
 
     Args:
-        matrices: u or v or both, flat.
+        matrices: u or v or both, each (rows * R,) float32 from `Layout.new_u` or
+            `new_v`.
         row: R.
-        apart: which rows, and where to.
+        apart: which rows, and where they go; with `NOT_APART` nothing moves.
     """
-    places = [_places(rows, row, apart) for rows in matrices]
+    moves = apart != NOT_APART
+    places = [_places(rows, row, apart) for rows in matrices] if moves else []
     for side_by_side, spread in places:
         spread[:] = side_by_side
     try:
@@ -40,12 +42,9 @@ def rows_apart(
 def _places(
     rows: NDArray[np.float32], row: int, apart: Apart
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the rows where they lie side by side, and where they lie apart."""
+    """Return views of the rows side by side and of those apart, each (words, R)."""
     count = apart.end - apart.start
     first = apart.first + apart.start * apart.pitch
     spread = rows[first : first + count * apart.pitch]
     side_by_side = rows[apart.start * row : apart.end * row]
-    return (
-        side_by_side.reshape(count, row),
-        spread.reshape(count, max(row, apart.pitch))[:, :row],
-    )
+    return side_by_side.reshape(count, row), spread.reshape(count, apart.pitch)[:, :row]

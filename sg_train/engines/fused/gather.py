@@ -38,7 +38,7 @@ def _input_row(i: int, shape: Shape, scratch: Scratch) -> np.int64:
 
 @inline
 def _row_of(word: np.int32 | np.int64, shape: Shape, scratch: Scratch) -> np.int64:
-    """Return a word's row in u or v: that of the thread's copy, if it has one."""
+    """Return a word's row in u or v: the thread's copy, or one apart, or its own."""
     hot, apart = scratch.hot, scratch.apart
     shift = hot.shift if word < hot.size else 0
     row = (np.int64(word) + shift) * shape.row

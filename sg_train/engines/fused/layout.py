@@ -74,6 +74,9 @@ class Apart(NamedTuple):
     pitch: int  # floats from one of these rows to the next
 
 
+NOT_APART = Apart(0, 0, 0, 0)
+
+
 class FrozenRows(NamedTuple):
     """Rows that stay fixed; see `frozen`."""
 
@@ -90,9 +93,6 @@ class Composed(NamedTuple):
     first: int  # the first row of this thread's copies
     slots: int  # rows of the ring: at least 2 * window + 1, a power of two
     begun: NDArray[np.float32]  # (slots * R,) the copies as they were composed
-
-
-NOT_APART = Apart(0, 0, 0, 0)
 
 
 class Sentence(NamedTuple):
