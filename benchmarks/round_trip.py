@@ -15,6 +15,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 SHARED_BELOW = 150  # ns
+_PATIENCE = 1800  # seconds
+_PAUSE = 2
 _ROUNDS = 50_000
 _TRIES = 3
 _LINE = 64  # bytes
@@ -58,6 +60,17 @@ def round_trip() -> float:
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("a round trip needs two CPUs; this process may use only one")
     return min(_try_round_trips() for _ in range(_TRIES))
+
+
+def wait_for_shared_cache() -> None:
+    """Return as soon as the first two CPUs allowed share a cache."""
+    give_up = time.monotonic() + _PATIENCE
+    while round_trip() >= SHARED_BELOW:
+        if time.monotonic() > give_up:
+            raise SystemExit(
+                f"the CPUs have not shared a cache for {_PATIENCE} s; try again later"
+            )
+        time.sleep(_PAUSE)
 
 
 def _try_round_trips() -> float:
