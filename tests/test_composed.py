@@ -83,7 +83,7 @@ def rates_of(windows: Windows, place: BlockRef) -> list[float]:
 def test_the_kernel_trains_copies_of_the_words_in_reach(
     lanes: int, ngrams: Ngrams
 ) -> None:
-    # Each is compiled; the first has targets in two tiles.
+    # Each is compiled; the targets of the first fill several tiles.
     for dimension, window, negatives in ((8, 1, 15), (8, 20, 5), (100, 5, 5)):
         model, plan = make_model(dimension, ngrams), make_plan(window, negatives)
         u, v = (weight.astype(np.float64) for weight in weights(model))
