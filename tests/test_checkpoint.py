@@ -171,6 +171,23 @@ def test_what_a_killed_process_left_is_cleared(checkpoints) -> None:
     assert names() == [".mine", "000000002"]
 
 
+@pytest.mark.parametrize("step", ["unlink", "rmdir"])
+def test_a_removal_that_was_killed_is_completed(checkpoints, monkeypatch, step) -> None:
+    write(checkpoints, 1, 2)
+
+    def die(path: Path, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    if step == "unlink":
+        Path("c/000000001/state.json").unlink()  # the first of two files is gone
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, step, die)
+        checkpoints.clear()
+    assert "000000001" in names()
+    checkpoints.clear()
+    assert not Path("c").exists()
+
+
 def test_only_checkpoints_are_removed(checkpoints) -> None:
     for name in ("20240101", "000000001", ".hidden", "x"):
         Path("c", name).mkdir(parents=True)

@@ -243,6 +243,7 @@ class Checkpoints:
             _remove(path)
         with contextlib.suppress(OSError):
             remove_leftovers(self._directory)
+            _remove_emptied(self._directory)
             if not self._directory.is_symlink():
                 self._directory.rmdir()
 
@@ -310,6 +311,14 @@ def _remove(path: Path) -> None:
         for name in (STATE_FILE, WEIGHTS_FILE):
             (path / name).unlink(missing_ok=True)
         path.rmdir()
+
+
+def _remove_emptied(directory: Path) -> None:
+    """Remove checkpoints from which a process was removing the files when it died."""
+    for path in directory.iterdir():
+        if re.fullmatch("[0-9]{9,}", path.name):
+            with contextlib.suppress(OSError):  # a file, a link, or not empty
+                path.rmdir()
 
 
 def _read_state(file: Path) -> dict[str, Any]:
