@@ -31,6 +31,18 @@ class Block:
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
 
+    def take(self, sentences: NDArray[np.int64]) -> "Block":
+        """Return the given sentences in the given order; one may occur repeatedly.
+
+        >>> Block(np.array([7, 8, 9]), np.array([0, 2, 3])).take(np.array([1, 0])).ids
+        array([9, 7, 8])
+        """
+        starts, lengths = self.offsets[sentences], np.diff(self.offsets)[sentences]
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        # From where each id of the result comes: its sentence's start, and onwards.
+        shift = np.repeat(starts - offsets[:-1], lengths)
+        return Block(self.ids[shift + np.arange(len(shift))], offsets)
+
     def slice_offsets(self, ref: BlockRef) -> NDArray[np.int64]:
         """Return where the sentences of a slice start in this block, and its end.
 

@@ -196,6 +196,11 @@ class CorpusConfig(Section):
         le=1_000_000,
         description="maximum number of words in a sentence; longer lines are split",
     )
+    shuffle: bool = Field(
+        default=False,
+        description="train on the sentences in random order; vectors of a large text "
+        "on many topics are then better",
+    )
     errors: OnBadText = Field(
         default="strict",
         description="`strict` refuses invalid UTF-8 and NUL bytes, `replace` replaces "

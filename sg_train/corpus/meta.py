@@ -51,7 +51,8 @@ class CorpusMeta(_Record):
         words: running words in its sentences.
         sentences: number of sentences.
         vocabulary: V, the number of words in the vocabulary.
-        checksum: hexadecimal digest of words, ids and sentences.
+        checksum: hexadecimal digest of words, ids and sentences, and of whether these
+            are shuffled.
         fingerprint: identifies what it was prepared from.
         words_read: running words in the text, including those out of the vocabulary.
         words_counted: running words counted: in the text, in other ranks' texts, and in

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sg_train.blocks import Block
 from sg_train.corpus.encoded import (
     IDS_FILE,
     OFFSETS_FILE,
@@ -55,13 +56,14 @@ def mix_corpora(new: EncodedCorpus, old: EncodedCorpus, share: float) -> Encoded
             (aside / OFFSETS_FILE).open("wb") as offsets_file,
         ):
             offsets_file.write(np.zeros(1, "<i8").data)
-            for ids, lengths in _mixed(new, old, share, renumbered):
-                offsets = words + np.cumsum(lengths, dtype="<i8")
+            for block in _mixed(new, old, share, renumbered):
+                ids = block.ids.astype("<i4", copy=False)
+                offsets = (words + block.offsets[1:]).astype("<i8", copy=False)
                 for file, content in ((ids_file, ids), (offsets_file, offsets)):
                     file.write(content.data)
                     digest.update(content.data)
                 words += len(ids)
-                sentences += len(lengths)
+                sentences += len(offsets)
         meta = CorpusMeta(
             words=words,
             sentences=sentences,
@@ -84,8 +86,8 @@ def _holds(path: Path, mixed: str) -> bool:
 
 def _mixed(
     new: EncodedCorpus, old: EncodedCorpus, share: float, renumbered: NDArray[np.int32]
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-    """Yield ids and lengths of sentences, in the order of the result.
+) -> Iterator[Block]:
+    """Yield sentences, in the order of the result.
 
     Sentence i of n lies at (i + 1/2) / n, in both corpora.
     """
@@ -107,18 +109,13 @@ def _mixed(
         old_lengths = np.diff(kept_before[block.offsets])
         old_at = (number + 0.5) / old_total
 
-        all_ids = np.concatenate((new_ids, ids[keep]))
         lengths = np.concatenate((new_lengths, old_lengths))
-        starts = np.cumsum(lengths) - lengths
-        order = np.argsort(np.concatenate((new_at, old_at)), kind="stable")
-        order = order[lengths[order] > 0]
-        lengths, starts = lengths[order], starts[order]
-        # From where each id of the result comes: its sentence's start, and on.
-        shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-        yield (
-            all_ids[shift + np.arange(len(shift))].astype("<i4", copy=False),
-            lengths,
+        both = Block(
+            np.concatenate((new_ids, ids[keep])),
+            np.concatenate(([0], np.cumsum(lengths))),
         )
+        order = np.argsort(np.concatenate((new_at, old_at)), kind="stable")
+        yield both.take(order[lengths[order] > 0])
 
 
 def _first_in(piece: int, pieces: int, sentences: int) -> int:

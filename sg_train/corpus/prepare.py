@@ -34,6 +34,7 @@ from sg_train.corpus.phrases.joiner import join_phrases
 from sg_train.corpus.phrases.phrases import Phrases, digest_of_phrases
 from sg_train.corpus.python_tokenizer import digest_of, is_function
 from sg_train.corpus.reader import expand_paths
+from sg_train.corpus.shuffling import shuffle_sentences
 from sg_train.corpus.spelling import tokenizer_of
 from sg_train.corpus.spool import Spool
 from sg_train.corpus.vocabulary import Totals, Vocabulary, choose_vocabulary
@@ -245,6 +246,9 @@ def _make(
             f"{_name(corpus.paths)}: none of its words is in the vocabulary; "
             f"{_more_words(vocabulary)}"
         )
+    if corpus.shuffle:
+        shuffle_sentences(directory, words)
+        digest.update(b"shuffled")
     spool.remove()
     del final  # may map a file that is removed next
     counts.remove()
@@ -285,7 +289,7 @@ def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Pa
     settings = json.dumps(
         [
             list(map(absolute_pattern, corpus.paths)),
-            *_settings(corpus, vocabulary).items(),
+            *_determining(corpus, vocabulary).items(),
             corpus.phrases and digest_of_phrases(Path(corpus.phrases)),
         ]
     )
@@ -312,6 +316,18 @@ def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, A
     return settings
 
 
+def _determining(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
+    """Return the settings by which a corpus is recognised.
+
+    `shuffle` is one of them only if it is on, so that corpora that were prepared before
+    there was such a setting are still recognised.
+    """
+    settings = _settings(corpus, vocabulary)
+    if not settings["shuffle"]:
+        del settings["shuffle"]
+    return settings
+
+
 def _fingerprint(
     corpus: CorpusConfig, vocabulary: VocabularyConfig, files: list[str]
 ) -> Fingerprint:
@@ -325,7 +341,7 @@ def _fingerprint(
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
         extends = hashlib.sha256(words.encode()).hexdigest()
     return Fingerprint(
-        settings=_settings(corpus, vocabulary),
+        settings=_determining(corpus, vocabulary),
         inputs=inputs,
         phrases=phrases,
         extends=extends,

@@ -403,6 +403,11 @@ def _sampled(config: Config, corpus: Corpus) -> Corpus:
             "sampling.bootstrap: cannot be combined with vocabulary.extends, which "
             "also counts words of other texts; set sampling.bootstrap=false"
         )
+    if corpus.meta.fingerprint.settings.get("shuffle"):
+        raise SettingsError(
+            "sampling.bootstrap: draws passages of neighbouring sentences, which "
+            "corpus.shuffle separates; set one of them to false"
+        )
     return BootstrapCorpus.draw(
         corpus, config.training.seed, config.vocabulary.min_count
     )

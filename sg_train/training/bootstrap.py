@@ -118,12 +118,8 @@ class BootstrapCorpus:
         kept_before = np.concatenate(([0], np.cumsum(is_kept)))[block.offsets]
         lengths = np.diff(kept_before)
         copies = np.where(lengths > 0, copies, 0)
-        firsts, lengths = (
-            np.repeat(each, copies) for each in (kept_before[:-1], lengths)
-        )
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Block(ids[is_kept][np.repeat(firsts, lengths) + within], offsets)
+        drawn = np.repeat(np.arange(len(copies)), copies)
+        return Block(ids[is_kept], kept_before).take(drawn)
 
 
 def _passage_words(words: int) -> int:
