@@ -3,8 +3,8 @@
 Texts lie in the order of their topics or dates. Vectors of a corpus of many topics
 are better if each block is a sample of all of it.
 
-A corpus too large for that is first divided into groups on disk: each sentence goes to
-a random one. Then one group after the other is shuffled in memory.
+A corpus that is too large to be shuffled in memory is first divided into groups on
+disk: each sentence goes to a random one. Then each group is shuffled in memory.
 """
 
 from collections.abc import Iterator
