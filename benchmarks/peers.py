@@ -283,7 +283,9 @@ def print_table(
         f"rate {options.rate}, dimension {options.dimension}, window {options.window}, "
         f"{options.negatives} negatives, subsample {options.subsample}"
     )
-    waited = ", each begun while two CPUs shared a cache" * options.shared_cache
+    waited = ""
+    if options.shared_cache:
+        waited = ", each begun while two CPUs shared a cache"
     print(
         f"{options.file.name}, {words:,} words in {options.epochs} epochs, "
         f"{'each tool by its own defaults' if options.defaults else settings}, "

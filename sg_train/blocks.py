@@ -34,6 +34,9 @@ class Block:
     def take(self, sentences: NDArray[np.int64]) -> "Block":
         """Return the given sentences in the given order; one may occur repeatedly.
 
+        Args:
+            sentences: (n,) int64, their numbers, counted from 0.
+
         >>> Block(np.array([7, 8, 9]), np.array([0, 2, 3])).take(np.array([1, 0])).ids
         array([9, 7, 8])
         """

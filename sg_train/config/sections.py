@@ -198,8 +198,8 @@ class CorpusConfig(Section):
     )
     shuffle: bool = Field(
         default=False,
-        description="train on the sentences in random order; vectors of a large text "
-        "on many topics are then better",
+        description="train on the sentences in random order, which can improve the "
+        "vectors of a large text on many topics",
     )
     errors: OnBadText = Field(
         default="strict",

@@ -289,7 +289,7 @@ def _default_directory(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> Pa
     settings = json.dumps(
         [
             list(map(absolute_pattern, corpus.paths)),
-            *_determining(corpus, vocabulary).items(),
+            *_identifying(corpus, vocabulary).items(),
             corpus.phrases and digest_of_phrases(Path(corpus.phrases)),
         ]
     )
@@ -316,7 +316,7 @@ def _settings(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, A
     return settings
 
 
-def _determining(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
+def _identifying(corpus: CorpusConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
     """Return the settings by which a corpus is recognised.
 
     `shuffle` is one of them only if it is on, so that corpora that were prepared before
@@ -341,7 +341,7 @@ def _fingerprint(
         words = repr(list(zip(earlier.words, earlier.counts.tolist(), strict=True)))
         extends = hashlib.sha256(words.encode()).hexdigest()
     return Fingerprint(
-        settings=_determining(corpus, vocabulary),
+        settings=_identifying(corpus, vocabulary),
         inputs=inputs,
         phrases=phrases,
         extends=extends,

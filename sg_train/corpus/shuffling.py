@@ -1,7 +1,7 @@
 """Puts the sentences of a corpus in random order, in bounded memory.
 
-Texts lie in the order of their topics or dates. Vectors of a corpus of many topics
-are better if each block is a sample of all of it.
+Texts lie in the order of their topics or dates. Vectors of a large corpus on many
+topics can be better if each block is a sample of all of it.
 
 A corpus that is too large to be shuffled in memory is first divided into groups on
 disk: each sentence goes to a random one. Then each group is shuffled in memory.

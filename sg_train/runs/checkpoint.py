@@ -314,7 +314,7 @@ def _remove(path: Path) -> None:
 
 
 def _remove_emptied(directory: Path) -> None:
-    """Remove checkpoints from which a process was removing the files when it died."""
+    """Remove the directories of checkpoints whose removal was killed at the end."""
     for path in directory.iterdir():
         if re.fullmatch("[0-9]{9,}", path.name):
             with contextlib.suppress(OSError):  # a file, a link, or not empty
