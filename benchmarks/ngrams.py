@@ -2,14 +2,16 @@
 
     python -m benchmarks.ngrams FILE [--ngrams 3 6] [--buckets 300000] [--epochs 5]
         [--rate 0.05] [--repeats 3] [--similarity TSV ...] [--analogies TXT]
-        [--no-peers]
+        [--no-peers] [--shared-cache]
 
 FILE is a text with tokens split at spaces. First the fused engine trains with and
 without n-grams, in turn: on FILE, and on a made-up text with a million words and two
 million buckets. Then the commands `sg-train train` with n-grams, without, and fastText
 (install its Python package) take turns from the text to vectors, each run with another
-seed. Scores are those of `sg-train evaluate --unseen`, with analogies among the 30,000
-most frequent words.
+seed. All draw negatives with an exponent of .5, which is fixed in fastText. Scores are
+those of `sg-train evaluate --unseen`, with analogies among the 30,000 most frequent
+words. With --shared-cache, each command waits until the CPUs share a cache
+(benchmarks/round_trip.py).
 """
 
 import argparse
@@ -23,6 +25,7 @@ import numpy as np
 
 from benchmarks.kernel import Constant, Text, make_plan, of_corpus, of_zipf
 from benchmarks.measure import machine, run, seconds, spread
+from benchmarks.round_trip import wait_for_shared_cache
 from sg_train.blocks import BlockRef
 from sg_train.config import Config, CorpusConfig, VocabularyConfig
 from sg_train.corpus.prepare import prepare
@@ -35,6 +38,9 @@ from sg_train.vectors.ngrams import Ngrams, WordRows
 from sg_train.vectors.word_vectors import WordVectors
 
 THREADS = 2
+
+FASTTEXT_EXPONENT = 0.5
+"""fastText draws negatives in proportion to count ** 0.5; see its loss.cc."""
 
 FASTTEXT = """
 import sys
@@ -136,6 +142,7 @@ def peers(options: argparse.Namespace) -> None:
             ours += ["--set", f"training.epochs={options.epochs}"]
             ours += ["--set", f"training.learning_rate={options.rate}"]
             ours += ["--set", f"training.threads={THREADS}"]
+            ours += ["--set", f"sampling.negative_exponent={FASTTEXT_EXPONENT}"]
             sets = ["--set", f"model.ngrams=[{shortest},{longest}]"]
             sets += ["--set", f"model.buckets={options.buckets}"]
             theirs = [*(options.file, place / "ft.bin", options.epochs)]
@@ -153,6 +160,8 @@ def peers(options: argparse.Namespace) -> None:
                     command += ["--out", str(out)]
                     for file in (place / f"corpus-{seed}").glob("*"):
                         file.unlink()
+                if options.shared_cache:
+                    wait_for_shared_cache()
                 wall, _ = run(command)
                 times.setdefault(tool, []).append(wall)
                 judge = plain if tool == "sg-train, words" else with_unseen
@@ -191,6 +200,9 @@ def main() -> None:
     parser.add_argument("--similarity", type=Path, nargs="*", default=[])
     parser.add_argument("--analogies", type=Path, nargs="*", default=[])
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument(
+        "--shared-cache", action="store_true", help="wait until two CPUs share a cache"
+    )
     options = parser.parse_args()
     shortest, longest = options.ngrams
     print(f"{options.file.name}; {machine()}, {THREADS} threads\n")
